@@ -1,0 +1,66 @@
+"""The `listenwell` command. Each room registers its own subcommands as entry points.
+
+Only the subcommand that is asked for is imported: `listenwell analyze` never loads torch, and no room imports
+another one for the sake of the command line. Exit status: 0 done, 1 some items failed, 2 wrong use.
+"""
+
+import sys
+from importlib.metadata import EntryPoint, entry_points
+
+import click
+
+from models.errors import ListenwellError
+
+GROUP = "listenwell.commands"
+
+
+class WrongUse(click.ClickException):
+    """One of our own errors, told in a line."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """A group whose subcommands are entry points, loaded when used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in alphabetical order."""
+        return sorted(_registered())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one subcommand; a missing extra is told in a sentence, not in a traceback."""
+        entry = _registered().get(cmd_name)
+        if entry is None:
+            return None
+        try:
+            command = entry.load()
+        except ModuleNotFoundError as error:
+            extra = {"train": "train", "evaluate": "evaluate"}.get(cmd_name)
+            if extra is None:
+                raise
+            raise click.ClickException(
+                f"{cmd_name} needs {error.name}: pip install -e '.[{extra}]'"
+            ) from error
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the subcommand; our own errors become one line and exit status 2."""
+        try:
+            return super().invoke(ctx)
+        except ListenwellError as error:
+            raise WrongUse(f"{error.detail} [{error.code}]") from error
+
+
+@click.command(cls=Commands, help="Listenwell reads open-ended customer feedback.")
+@click.version_option(package_name="listenwell")
+def main() -> None:
+    """The group itself does nothing."""
+
+
+def _registered() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

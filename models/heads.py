@@ -1,0 +1,102 @@
+"""From a matrix of scores to calibrated probabilities and decisions.
+
+A scorer gives one row of logits for each span of a comment. `Layout` says what the columns mean:
+
+    labels       20   issues, then strengths          a comment's logit is the largest of its spans'
+    signals       4   hard, easy, leaving, staying    the same
+    touchpoints  10   as in the taxonomy              the same
+    sentiment     5   levels -2 .. 2                  a comment's logits are the mean of its spans',
+    empathy       5   levels -2 .. 2                  weighted by the softmax of the last column
+    intent        5   as in the taxonomy              the same
+    weight        1   how much the span counts for the whole
+
+So the words that made a label are known without asking again, and a long comment in several windows is read
+like a short one. Numpy only: serving needs no torch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.taxonomy import Taxonomy
+
+Scores = NDArray[np.float32]
+
+LEVELS = (-2, -1, 0, 1, 2)
+SIGNALS = ("effort_hard", "effort_easy", "loyalty_leaving", "loyalty_staying")
+
+
+class Layout:
+    """The columns of a score matrix for one taxonomy."""
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.labels = tuple(label.id for label in taxonomy.labels)
+        self.touchpoints = tuple(f"touchpoint_{t.key}" for t in taxonomy.touchpoints)
+        self.detected = self.labels + SIGNALS + self.touchpoints
+        """Columns that are there or not, each by itself (a sigmoid)."""
+        start = len(self.detected)
+        self.sentiment = slice(start, start + len(LEVELS))
+        self.empathy = slice(self.sentiment.stop, self.sentiment.stop + len(LEVELS))
+        self.intent = slice(self.empathy.stop, self.empathy.stop + len(taxonomy.intents))
+        self.choices = {"sentiment": self.sentiment, "empathy": self.empathy, "intent": self.intent}
+        """Columns of which one is true (a softmax)."""
+        self.weight = self.intent.stop
+        self.width = self.weight + 1
+
+    def index(self, column: str) -> int:
+        """The column of a detected name."""
+        return self.detected.index(column)
+
+    def pool(self, scores: Scores) -> Scores:
+        """Comment logits, shape (width - 1,), from span logits, shape (spans, width); spans >= 1."""
+        weight = softmax(scores[:, self.weight])
+        top = scores[:, : len(self.detected)].max(axis=0)
+        mean = weight @ scores[:, len(self.detected) : self.weight]
+        return np.concatenate([top, mean])
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How logits become probabilities that mean what they say, fitted on held-out comments.
+
+    `platt`: detected column → (slope, intercept), p = sigmoid(slope * logit + intercept) (Platt 1999).
+    `temperature`: choice → T, p = softmax(logits / T) (Guo et al. 2017).
+    `errors`: label → counts tp, fp, fn, tn at its threshold on the held-out comments, for estimated rates.
+    """
+
+    platt: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    temperature: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def detected(self, layout: Layout, logits: Scores) -> Scores:
+        """Probabilities of the detected columns; `logits` has them first on its last axis."""
+        pairs = np.array([self.platt.get(name, (1.0, 0.0)) for name in layout.detected], dtype=np.float32)
+        return sigmoid(logits[..., : len(pairs)] * pairs[:, 0] + pairs[:, 1])
+
+    def choice(self, layout: Layout, name: str, pooled: Scores) -> Scores:
+        """Probabilities of one choice (sentiment, empathy, intent); they sum to 1."""
+        return softmax(pooled[layout.choices[name]] / self.temperature.get(name, 1.0))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As stored in an artifact."""
+        return {"platt": dict(self.platt), "temperature": dict(self.temperature), "errors": dict(self.errors)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Calibration":
+        """Read back what `to_dict` wrote."""
+        platt = {name: (float(a), float(b)) for name, (a, b) in data["platt"].items()}
+        return cls(platt=platt, temperature=data["temperature"], errors=data["errors"])
+
+
+def sigmoid(logits: Scores) -> Scores:
+    """Logistic function without overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), dtype=np.float32)
+
+
+def softmax(logits: Scores) -> Scores:
+    """Softmax over the last axis without overflow."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float32)

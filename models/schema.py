@@ -1,0 +1,149 @@
+"""What goes in and what comes out: `Comment` and `Analysis`, in the words of the public contract.
+
+Plain frozen dataclasses with no dependency, so that every room can speak of the same things. Field names
+are the JSON names. Offsets count Unicode code points of the text as it was sent, end exclusive:
+`text[start:end] == evidence.text`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Status = Literal["analyzed", "not_analyzed"]
+SentimentLabel = Literal["negative", "neutral", "positive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One piece of feedback, as far as the language room needs to know it.
+
+    `question` is the survey question the comment answers: "Nothing" to "What could we improve?" is not
+    a complaint. `language` is an ISO 639-1 code if the sender knows it, else it is detected.
+    """
+
+    text: str
+    question: str | None = None
+    language: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The words that say so."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentiment:
+    """`score` runs from -1 (very negative) to 1 (very positive); `mixed` where praise and blame are both there."""
+
+    label: SentimentLabel
+    score: float
+    mixed: bool
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Empathy, effort or loyalty, present only where the words express it. `score` runs from -1 to 1."""
+
+    score: float
+    probability_expressed: float
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the comment is for: complaint, praise, suggestion, question or other."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An issue or a strength. It is a label where `probability` reaches `threshold`."""
+
+    id: str
+    theme: str
+    probability: float
+    threshold: float
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TouchpointMention:
+    """A touchpoint of the taxonomy that the comment speaks about."""
+
+    id: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """`code` is ISO 639-1, or "und" where the text is too short or odd to tell."""
+
+    code: str
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Whether a person should look, and why (stable codes)."""
+
+    needed: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """All that the model says of one comment.
+
+    `status` is "not_analyzed" where the text is in a language or script that the model does not read:
+    then `sentiment` and `intent` are None and there are no labels. "Analysed, nothing found" is "analyzed"
+    with empty lists. With `no_content` there was nothing to label: `sentiment` and `intent` are None too.
+    """
+
+    id: str | None
+    status: Status
+    sentiment: Sentiment | None
+    empathy: Signal | None
+    effort: Signal | None
+    loyalty: Signal | None
+    intent: Intent | None
+    issues: tuple[Mention, ...]
+    strengths: tuple[Mention, ...]
+    touchpoints: tuple[TouchpointMention, ...]
+    language: Language
+    no_content: bool
+    truncated: bool
+    review: Review
+    model_version: str
+    taxonomy_version: str
+    analyzed_at: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of the contract, with lists for tuples."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Analysis":
+        """Build an analysis again from what `to_dict` gave, or from the JSON made of it."""
+        parts = dict(data)
+        for key, kind in (("sentiment", Sentiment), ("intent", Intent)):
+            parts[key] = None if data[key] is None else kind(**data[key])
+        for key in ("empathy", "effort", "loyalty"):
+            parts[key] = None if data[key] is None else Signal(**_with_evidence(data[key]))
+        for key in ("issues", "strengths"):
+            parts[key] = tuple(Mention(**_with_evidence(mention)) for mention in data[key])
+        parts["touchpoints"] = tuple(TouchpointMention(**mention) for mention in data["touchpoints"])
+        parts["language"] = Language(**data["language"])
+        parts["review"] = Review(data["review"]["needed"], tuple(data["review"]["reasons"]))
+        return cls(**parts)
+
+
+def _with_evidence(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {**data, "evidence": tuple(Evidence(**quote) for quote in data["evidence"])}

@@ -1,0 +1,116 @@
+"""Text to clauses: the spans that carry evidence.
+
+Rules only: a statistical splitter costs as much as the whole encoder. A sentence ends at a full stop, a
+question or exclamation mark, a new line or a bullet; inside it a clause ends at a semicolon, a dash, a
+contrast ("but", "although", …) or a comma before "and" or "so" with enough words on both sides. Joining words
+and closing punctuation are left out of a span: "Agent was kind but nobody ever fixed my bill." has the two
+spans "Agent was kind" and "nobody ever fixed my bill".
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_SPAN = 300  # code points; longer clauses are cut at a comma or a blank
+
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|mr|mrs|ms|dr|st|no|approx|inc|ltd|a\.m|p\.m)|\b[a-z])\.$", re.I
+)
+_SENTENCE_END = re.compile(
+    r"[.!?…]+[\"')\]]*(?=\s)"  # a mark before a blank
+    r"|(?<=[a-z]{2})[.!?]+(?=[A-Z][a-z])"  # a mark with the blank forgotten: "at night.So we left"
+    r"|\.{2,}(?=\w)"
+    r"|\s*\n\s*(?:[-*•·]\s+)?"
+    r"|\s[•·]\s"
+)
+_CLAUSE_BREAK = re.compile(
+    r"\s*;\s*"
+    r"|\s+-{1,2}\s+"
+    r"|[,\s]+(?:and\s+)?(?:but|however|although|though|even\s+though|whereas|nevertheless|unfortunately)\b,?\s+"
+    r"|,\s*(?:yet|except|while|despite)\b\s+"
+    r"|,\s*(?:and|so|then|or)\s+",
+    re.I,
+)
+# "Although the room was small, the staff …": the contrast leads and a comma divides.
+_LEADING_CONTRAST = re.compile(
+    r"\s*(?:although|though|even though|while|whilst|despite)\b[^,;]{8,160}?(,\s+)", re.I
+)
+_EDGE = " \t\n\r,;:.!?…\"'()[]*•·-"
+_JOINING = re.compile(r"(?:but|and|however|although|though|so|yet|then)\b,?\s+", re.I)
+_WEAK = re.compile(r",\s*(?:and|so|then|or)\s+$", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Code points `start` to `end` (exclusive) of a text."""
+
+    start: int
+    end: int
+
+
+def sentences(text: str) -> list[Span]:
+    """Split a text into sentences, in order, without blanks around them; never an empty span."""
+    return list(_cut(text, Span(0, len(text)), _sentence_breaks(text)))
+
+
+def clauses(text: str) -> list[Span]:
+    """Split a text into clauses, in order; every word of the text that is no joining word is in one."""
+    found: list[Span] = []
+    for sentence in sentences(text):
+        for clause in _cut(text, sentence, _clause_breaks(text, sentence)):
+            found.extend(_shorten(text, _trim(text, clause)))
+    return [span for span in found if span.end > span.start]
+
+
+def _sentence_breaks(text: str) -> Iterator[tuple[int, int]]:
+    for match in _SENTENCE_END.finditer(text):
+        if match.group().startswith(".") and _ABBREVIATION.search(text, 0, match.start() + 1):
+            continue
+        yield match.end(), match.end()
+
+
+def _clause_breaks(text: str, sentence: Span) -> Iterator[tuple[int, int]]:
+    leading = _LEADING_CONTRAST.match(text, sentence.start, sentence.end)
+    if leading:
+        yield leading.span(1)
+    after = leading.end() if leading else sentence.start
+    for match in _CLAUSE_BREAK.finditer(text, after, sentence.end):
+        weak = bool(_WEAK.search(match.group()))
+        needed = 3 if weak else 2
+        left, right = text[after : match.start()], text[match.end() : sentence.end]
+        if len(left.split()) >= needed and len(right.split()) >= needed:
+            yield match.span()
+            after = match.end()
+
+
+def _cut(text: str, whole: Span, breaks: Iterator[tuple[int, int]]) -> Iterator[Span]:
+    start = whole.start
+    for left, right in [*breaks, (whole.end, whole.end)]:
+        part = text[start:left]
+        if part.strip():
+            yield Span(start + len(part) - len(part.lstrip()), start + len(part.rstrip()))
+        start = right
+
+
+def _trim(text: str, span: Span) -> Span:
+    """Leave out leading joining words and the punctuation around; a span of punctuation alone stays whole."""
+    start, end = span.start, span.end
+    while start < end and text[start] in _EDGE:
+        start += 1
+    joining = _JOINING.match(text, start, end)
+    if joining and joining.end() < end:
+        start = joining.end()
+    while end > start and text[end - 1] in _EDGE:
+        end -= 1
+    return Span(start, end) if end > start else Span(span.start, span.start)
+
+
+def _shorten(text: str, span: Span) -> Iterator[Span]:
+    while span.end - span.start > MAX_SPAN:
+        limit = span.start + MAX_SPAN
+        cut = max(text.rfind(",", span.start, limit), text.rfind(" ", span.start, limit))
+        cut = limit if cut <= span.start else cut
+        yield Span(span.start, cut)
+        rest = text[cut : span.end]
+        span = Span(cut + len(rest) - len(rest.lstrip(" ,")), span.end)
+    yield span

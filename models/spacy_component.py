@@ -1,0 +1,113 @@
+"""Listenwell as a spaCy pipeline component, found by entry point:
+
+    nlp = spacy.blank("en")
+    nlp.add_pipe("listenwell")
+    doc = nlp("Agent was kind but nobody ever fixed my bill.")
+    doc._.analysis.sentiment.label, doc.spans["issues"], doc.spans["strengths"]
+
+A survey question, if there is one, goes into `doc._.question` before the component runs, for instance with
+`nlp.pipe(...)` over documents. Needs the spacy extra; no other module imports this one.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc, SpanGroup
+from spacy.util import ensure_path, minibatch
+
+from models.artifact import CONTENT, MANIFEST, PAPERS, open_artifact
+from models.loading import DEFAULT, Runtime, load
+from models.pipeline import Pipeline
+from models.schema import Analysis, Comment, Mention
+
+_STORED = "listenwell_analysis"
+_FOLDER = "artifact"
+GROUPS = ("issues", "strengths")
+
+
+class Listenwell:
+    """The component: `predict` computes and leaves documents alone, `set_annotations` writes."""
+
+    def __init__(self, model: str, runtime: Runtime) -> None:
+        self.model = model
+        self.runtime = runtime
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Opened at first use: a config may name a folder that only `from_disk` will know."""
+        return load(self.model, runtime=self.runtime)
+
+    def __call__(self, doc: Doc) -> Doc:
+        self.set_annotations([doc], self.predict([doc]))
+        return doc
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Annotate a stream of documents in batches."""
+        for docs in minibatch(stream, size=batch_size):  # type: ignore[no-untyped-call]
+            self.set_annotations(docs, self.predict(docs))
+            yield from docs
+
+    def predict(self, docs: Sequence[Doc]) -> list[Analysis]:
+        """The analyses of documents, in order."""
+        return self.pipeline.analyze([Comment(text=doc.text, question=doc._.question) for doc in docs])
+
+    def set_annotations(self, docs: Sequence[Doc], analyses: Sequence[Analysis]) -> None:
+        """Write analyses to `doc._.analysis`, `doc.spans["issues"]` and `doc.spans["strengths"]`."""
+        for doc, analysis in zip(docs, analyses, strict=True):
+            doc.user_data[_STORED] = analysis.to_dict()  # plain, so that it survives bytes and processes
+            for group in GROUPS:
+                doc.spans[group] = _span_group(doc, group, getattr(analysis, group))
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Save the component with its model, so that it loads on a machine that has not got the model."""
+        folder = ensure_path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.txt").write_text(self.model, encoding="utf-8")
+        if self.model == "weightless":
+            return
+        source = DEFAULT if self.model == "default" else Path(self.model)
+        target = folder / _FOLDER
+        target.mkdir(exist_ok=True)
+        for name in (*CONTENT, *PAPERS, MANIFEST):
+            if (source / name).exists():
+                shutil.copyfile(source / name, target / name)
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Listenwell":
+        """Load what `to_disk` saved. Raises `ArtifactError` if the model was altered meanwhile."""
+        folder = ensure_path(path)
+        stored = folder / _FOLDER
+        name = (folder / "model.txt").read_text(encoding="utf-8")
+        if stored.is_dir():
+            open_artifact(stored)
+        self.model = str(stored) if stored.is_dir() else name
+        self.__dict__.pop("pipeline", None)
+        return self
+
+
+@Language.factory(
+    "listenwell",
+    assigns=["doc._.analysis", "doc.spans"],
+    default_config={"model": "default", "runtime": "onnx"},
+)
+def make_listenwell(nlp: Language, name: str, model: str, runtime: Runtime) -> Listenwell:
+    """Build the component from its config."""
+    Doc.set_extension("question", default=None, force=True)
+    Doc.set_extension("analysis", getter=_analysis, force=True)
+    return Listenwell(model, runtime)
+
+
+def _analysis(doc: Doc) -> Analysis | None:
+    stored: dict[str, Any] | None = doc.user_data.get(_STORED)
+    return None if stored is None else Analysis.from_dict(stored)
+
+
+def _span_group(doc: Doc, name: str, mentions: Sequence[Mention]) -> SpanGroup:
+    quoted = sorted(
+        (quote.start, quote.end, mention.id) for mention in mentions for quote in mention.evidence
+    )
+    spans = [doc.char_span(start, end, label=label, alignment_mode="expand") for start, end, label in quoted]
+    return SpanGroup(doc, name=name, spans=[span for span in spans if span is not None])

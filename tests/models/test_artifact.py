@@ -1,0 +1,88 @@
+"""A model folder is refused, by the name of the file, if anything about it is not as it was sealed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import models
+from models import ArtifactError
+from models.artifact import CONTENT, MANIFEST, open_artifact, seal
+
+
+@pytest.fixture
+def folder(tiny_artifact: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_artifact, tmp_path / "model"))
+
+
+def test_the_version_comes_from_the_content(folder: Path, tiny_artifact: Path) -> None:
+    assert open_artifact(folder).version == open_artifact(tiny_artifact).version
+    thresholds = folder / "thresholds.json"
+    thresholds.write_text(thresholds.read_text().replace("0.5", "0.4"), encoding="utf-8")
+    assert seal(folder) != open_artifact(tiny_artifact).version
+
+
+def test_papers_do_not_change_the_version(folder: Path) -> None:
+    before = open_artifact(folder).version
+    (folder / "card.md").write_text("# Card", encoding="utf-8")
+    assert seal(folder) == before
+    (folder / "card.md").write_text("# Another", encoding="utf-8")
+    with pytest.raises(ArtifactError, match=r"card\.md"):
+        open_artifact(folder)
+
+
+@pytest.mark.parametrize("name", [*CONTENT, MANIFEST])
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(ArtifactError, match=name):
+        models.load(folder)
+
+
+@pytest.mark.parametrize("name", CONTENT)
+def test_a_truncated_file_is_named(folder: Path, name: str) -> None:
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[:-7])
+    with pytest.raises(ArtifactError, match=name):
+        models.load(folder)
+
+
+@pytest.mark.parametrize("name", CONTENT)
+def test_an_altered_file_is_named(folder: Path, name: str) -> None:
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(ArtifactError, match=f"{name} was altered"):
+        models.load(folder)
+
+
+def test_a_manifest_with_another_version_is_refused(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["version"] = "lw-000000000000"
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ArtifactError, match="version"):
+        models.load(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 99, "files": {}}', '{"format": 1, "files": {}}'])
+def test_a_manifest_that_is_none_is_refused(folder: Path, text: str) -> None:
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    with pytest.raises(ArtifactError, match=MANIFEST):
+        models.load(folder)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no such folder"):
+        models.load(tmp_path / "nowhere")
+
+
+def test_a_missing_file_cannot_be_sealed(folder: Path) -> None:
+    (folder / "model.onnx").unlink()
+    with pytest.raises(ArtifactError, match=r"model\.onnx"):
+        seal(folder)
+
+
+def test_nothing_in_it_is_a_pickle(tiny_artifact: Path) -> None:
+    for file in tiny_artifact.iterdir():
+        assert not file.read_bytes()[:2].startswith(b"\x80\x04"), file.name
+        assert file.suffix in {".json", ".onnx", ".safetensors", ".md"}

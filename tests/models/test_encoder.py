@@ -1,0 +1,102 @@
+"""Windows, batches and the two runtimes, on a real artifact of toy size."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+
+import models
+from models import Comment
+from models.artifact import open_artifact
+from models.encoder import Windows, batches, collate
+from models.pipeline import read
+from models.scorer import Reading
+
+LONG = " ".join(f"Sentence number {i} says that the agent was kind." for i in range(30))
+
+
+@pytest.fixture(scope="module")
+def windows(tiny_artifact: Path) -> Windows:
+    artifact = open_artifact(tiny_artifact)
+    return Windows(Tokenizer.from_file(str(tiny_artifact / "tokenizer.json")), artifact.config)
+
+
+@pytest.fixture(scope="module")
+def served(tiny_artifact: Path) -> models.Pipeline:
+    return models.load(tiny_artifact)
+
+
+def readings(*texts: str, question: str = "") -> list[Reading]:
+    return [read(Comment(text, question=question)) for text in texts]
+
+
+def test_a_window_holds_question_and_clauses(windows: Windows) -> None:
+    ((window,),) = windows.cut(readings("Agent was kind but rather rude", question="Why?"))
+    assert window.segments == [0] * 4 + [1] * (len(window.ids) - 4)
+    assert [end - start for start, end in window.spans] == [3, 3]
+    assert window.spans[-1][1] == len(window.ids) - 1
+
+
+def test_no_window_is_longer_than_the_encoder_reads(windows: Windows) -> None:
+    for question in ("", "What could we improve about the service that you had today, please? " * 9):
+        for of_reading in windows.cut(readings(LONG, "x" * 5_000, "one", question=question)):
+            assert all(len(window.ids) <= 48 for window in of_reading)
+
+
+def test_a_long_text_is_read_in_windows_and_its_end_is_told(
+    served: models.Pipeline, tiny_artifact: Path
+) -> None:
+    short, long = readings("The agent was kind.", LONG)
+    scores = served.scorer.score([short, long])
+    assert len(scores[0]) == len(short.spans)
+    assert 4 <= len(scores[1]) < len(long.spans)
+    analyses = served.analyze([Comment("The agent was kind."), Comment(LONG)])
+    assert [analysis.truncated for analysis in analyses] == [False, True]
+
+
+def test_a_comment_scores_the_same_alone_and_in_a_batch(tiny_artifact: Path) -> None:
+    scorer = models.load(tiny_artifact, runtime="torch").scorer
+    texts = ["The agent was kind", LONG, "Slow, rude and dear", "ok then but late", "App crashed again today"]
+    together = scorer.score(readings(*texts))
+    for text, scores in zip(texts, together, strict=True):
+        assert scorer.score(readings(text))[0] == pytest.approx(scores, abs=1e-5)
+
+
+def test_both_runtimes_read_alike(served: models.Pipeline, tiny_artifact: Path) -> None:
+    texts = readings("The agent was kind but nobody fixed my bill", LONG, "Why so slow?", question="Why?")
+    onnx, torch = served.scorer.score(texts), models.load(tiny_artifact, runtime="torch").scorer.score(texts)
+    for ours, theirs in zip(onnx, torch, strict=True):
+        assert ours == pytest.approx(theirs, abs=0.05)  # int8 activations against float32
+
+
+def test_the_question_matters(served: models.Pipeline) -> None:
+    alone, asked = (
+        served.scorer.score(readings("Nothing at all", question=question))[0] for question in ("", "Why?")
+    )
+    assert np.abs(alone - asked).max() > 1e-3
+
+
+def test_no_readings_give_no_scores(served: models.Pipeline) -> None:
+    assert served.scorer.score([]) == []
+
+
+def test_signs_the_tokenizer_drops_still_have_scores(served: models.Pipeline) -> None:
+    analysis = served.analyze([Comment("\u200d\u200d a; \u0301\u0301 b 1")])[0]
+    assert analysis.status == "analyzed"
+
+
+def test_batches_are_of_similar_length_and_within_the_budget() -> None:
+    lengths = [5, 60, 7, 300, 6, 64, 5]
+    found = list(batches(lengths, tokens=128))
+    assert sorted(place for batch in found for place in batch) == list(range(7))
+    assert [300] in [[lengths[place] for place in batch] for batch in found]
+    for batch in found:
+        assert len(batch) == 1 or max(lengths[place] for place in batch) * len(batch) <= 128
+
+
+def test_pooling_rows_are_means(windows: Windows) -> None:
+    batch = collate([w for of in windows.cut(readings("Agent was kind but rather rude", "Late")) for w in of])
+    sums = batch.pooling.sum(axis=2)
+    assert sums[0] == pytest.approx([1, 1])
+    assert sums[1] == pytest.approx([1, 0])

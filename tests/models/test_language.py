@@ -1,0 +1,50 @@
+"""English is doubted only with reason; a declared language is believed."""
+
+import pytest
+
+from models.language import detect
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Excellent",
+        "ok",
+        "Parking",
+        "super service",
+        "Very easy, no fuss",
+        "app crashes constantly since update",
+        "Gr8 staff!!",
+        "Thnx 4 nothing",
+        "Crew were lovely. Bonjour and merci from row 12!",
+    ],
+)
+def test_english_is_read(text: str) -> None:
+    assert detect(text).supported
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("El pedido llegó tarde y nadie contesta el teléfono", "es"),
+        ("Le colis est arrivé cassé et personne ne répond à mes messages", "fr"),
+        ("Die Lieferung kam zu spät und niemand hat sich gemeldet", "de"),
+        ("الخدمة سيئة جدا ولم يرد أحد", "ar"),
+        ("配送が遅くて、電話もつながりませんでした", "ja"),
+    ],
+)
+def test_another_language_is_named_and_not_read(text: str, code: str) -> None:
+    language = detect(text)
+    assert language.code == code
+    assert not language.supported
+
+
+def test_a_declared_language_is_believed() -> None:
+    assert detect("Excellent", "en-GB").supported
+    assert detect("Excellent", "fr_CA").code == "fr"
+    assert not detect("Excellent", "fr_CA").supported
+
+
+def test_too_short_to_tell_is_read_all_the_same() -> None:
+    language = detect("5*")
+    assert (language.code, language.supported) == ("und", True)

@@ -1,0 +1,72 @@
+"""Clauses are spans of the text as sent; sentences contain them."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.segments import MAX_SPAN, Span, clauses, sentences
+
+
+def quotes(text: str) -> list[str]:
+    return [text[span.start : span.end] for span in clauses(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Agent was kind but nobody ever fixed my bill.", ["Agent was kind", "nobody ever fixed my bill"]),
+        (
+            "Although the room was small, the staff was lovely.",
+            ["the room was small", "the staff was lovely"],
+        ),
+        ("Slow app; rude staff at the desk", ["Slow app", "rude staff at the desk"]),
+        ("I rang Mr. Hill at 5 p.m. and left.", ["I rang Mr. Hill at 5 p.m. and left"]),
+        ("It cost 3.50 more.Later it broke", ["It cost 3.50 more", "Later it broke"]),
+        ("- late again\n- no reply\n", ["late again", "no reply"]),
+        ("Great!!! Loved it 😀", ["Great", "Loved it 😀"]),
+        (
+            "The staff were kind, and the ward was clean, so I slept very well",
+            ["The staff were kind", "the ward was clean", "I slept very well"],
+        ),
+        ("Not bad, but dear", ["Not bad, but dear"]),
+        ("...", []),
+        ("", []),
+    ],
+)
+def test_clauses(text: str, expected: list[str]) -> None:
+    assert quotes(text) == expected
+
+
+def test_a_long_clause_is_cut_at_a_blank() -> None:
+    text = "word " * 200
+    spans = clauses(text)
+    assert len(spans) > 1
+    assert all(span.end - span.start <= MAX_SPAN for span in spans)
+    assert "".join(quotes(text)).replace(" ", "") == text.replace(" ", "")
+
+
+@given(st.text(max_size=400))
+def test_spans_are_in_order_apart_and_inside_sentences(text: str) -> None:
+    spans = clauses(text)
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    assert all(a.end <= b.start for a, b in pairwise(spans))
+    whole = sentences(text)
+    assert all(any(s.start <= span.start and span.end <= s.end for s in whole) for span in spans)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["good", "bad", "but", "and", "although", ",", ".", "the app", ";"]), max_size=30
+    )
+)
+def test_no_telling_word_is_lost(words: list[str]) -> None:
+    text = " ".join(words)
+    kept = " ".join(quotes(text))
+    for word in ("good", "bad", "the app"):
+        assert kept.count(word) == text.count(word)
+
+
+def test_a_sentence_is_a_span_without_blanks_around() -> None:
+    assert sentences("  One.  Two! ") == [Span(2, 6), Span(8, 12)]
