@@ -1,0 +1,69 @@
+"""Bootstrap intervals over comments: how far a figure would move with another sample of the same size.
+
+Comments are drawn with replacement (Efron 1979); the interval runs between percentiles. Drawing is done once,
+as multinomial weights, and shared by all systems and figures, so that differences between systems are paired.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from evaluation.scores import Floats
+
+RESAMPLES = 1_000
+LEVEL = 0.95
+ENOUGH = 30
+"""Fewer than this many positives say little about a label."""
+
+Statistic = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval. `n` is what it rests on; NaN where the figure is undefined."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    samples: Floats = field(repr=False, compare=False, default_factory=lambda: np.empty(0))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the report stores it: four decimals, null for undefined."""
+        figures = {"value": self.value, "low": self.low, "high": self.high}
+        return {k: None if np.isnan(v) else round(v, 4) for k, v in figures.items()} | {"n": self.n}
+
+
+def draw(n: int, *, seed: int, resamples: int = RESAMPLES) -> Floats:
+    """How often each of `n` comments is drawn in each resample, shape (resamples, n)."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
+
+
+def estimate(parts: Floats, statistic: Statistic, weights: Floats, n: int | None = None) -> Estimate:
+    """A figure that depends on comments through a sum of their parts.
+
+    `parts` has shape (n, ...), `weights` (resamples, n); `statistic` takes sums with any leading axes.
+    """
+    flat = parts.reshape(len(parts), math.prod(parts.shape[1:]))
+    summed = (weights @ flat).reshape(len(weights), *parts.shape[1:])
+    return from_samples(
+        float(statistic(parts.sum(axis=0))), statistic(summed), len(parts) if n is None else n
+    )
+
+
+def from_samples(value: float, samples: Floats, n: int) -> Estimate:
+    """A figure with its values on the resamples; resamples on which it is undefined are left out."""
+    known = samples[~np.isnan(samples)]
+    if np.isnan(value) or not len(known):
+        return Estimate(value=value, low=np.nan, high=np.nan, n=n, samples=samples)
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value=value, low=float(low), high=float(high), n=n, samples=samples)
+
+
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """`one` minus `other`, paired: both must come from the same weights."""
+    return from_samples(one.value - other.value, one.samples - other.samples, min(one.n, other.n))
