@@ -1,0 +1,52 @@
+"""A real artifact of a toy size: random weights, the true tokenizer, both runtimes. It knows nothing."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from evaluation.base_encoder import base_encoder_path
+from models import taxonomy
+from models.artifact import EncoderConfig, seal, write_config, write_json
+from models.encoder import Windows, collate
+from models.heads import Calibration, Layout
+from models.network import Network
+from models.pipeline import read
+from models.schema import Comment
+from models.weights import round_weights, save_weights
+from training.export import export_onnx
+
+CONFIG = EncoderConfig(
+    base="none",
+    hidden_size=32,
+    num_layers=2,
+    num_heads=2,
+    intermediate_size=64,
+    vocab_size=30522,
+    max_positions=64,
+    head_size=16,
+    max_tokens=48,
+    max_question_tokens=8,
+    max_windows=4,
+)
+
+
+def write_tiny_artifact(folder: Path) -> Path:
+    """Write it and return its folder."""
+    folder.mkdir(parents=True)
+    tax = taxonomy.load()
+    layout = Layout(tax)
+    torch.manual_seed(0)
+    network = Network(CONFIG, layout.width).eval()
+    network.load_state_dict(round_weights(network.state_dict()))
+    tokenizer = Tokenizer.from_file(str(base_encoder_path() / "tokenizer.json"))
+    sample = [read(Comment("The agent was kind but nobody fixed my bill", question="Why?"))]
+    save_weights(network.state_dict(), folder / "weights.safetensors")
+    export_onnx(network, collate(Windows(tokenizer, CONFIG).cut(sample)[0]), folder / "model.onnx")
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write_config(folder, CONFIG)
+    (folder / "taxonomy.json").write_text(tax.to_json(), encoding="utf-8")
+    write_json(folder / "calibration.json", Calibration().to_dict())
+    write_json(folder / "thresholds.json", dict.fromkeys(layout.detected, 0.5))
+    seal(folder)
+    return folder

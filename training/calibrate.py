@@ -1,0 +1,134 @@
+"""From held-out logits to probabilities that mean what they say, and to thresholds.
+
+Fitted on the scores of the runtime that serves (int8 ONNX), so that its rounding is calibrated away.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.gold import LabelledComment
+from models.heads import LEVELS, Calibration, Layout, Scores, softmax
+from models.taxonomy import Taxonomy
+from training.examples import detected_targets
+
+_GRID = np.arange(0.05, 0.951, 0.01)
+# Strength of the pull of each Platt fit towards (1, 0): about this many comments' worth of doubt.
+_PRIOR = 4.0
+
+
+def calibrate(
+    logits: Scores, comments: Sequence[LabelledComment], taxonomy: Taxonomy, *, shrinkage: float
+) -> tuple[Calibration, dict[str, float]]:
+    """Calibration and thresholds from comment logits, shape (comments, layout.width - 1)."""
+    layout = Layout(taxonomy)
+    truth = np.stack([detected_targets(comment.labels, layout) for comment in comments]).astype(bool)
+    platt = {
+        name: platt_scaling(logits[:, column], truth[:, column])
+        for column, name in enumerate(layout.detected)
+    }
+    temperature = {
+        name: temperature_scaling(logits[rows][:, columns], targets)
+        for name, columns in layout.choices.items()
+        for rows, targets in [_choice_targets(name, comments, taxonomy)]
+    }
+    first = Calibration(platt=platt, temperature=temperature)
+    probabilities = first.detected(layout, logits)
+    thresholds = choose_thresholds(probabilities, truth, layout, shrinkage=shrinkage)
+    errors = {
+        name: _errors(probabilities[:, column] >= thresholds[name], truth[:, column])
+        for column, name in enumerate(layout.labels)
+    }
+    return Calibration(platt=platt, temperature=temperature, errors=errors), thresholds
+
+
+def platt_scaling(logits: NDArray[np.floating], truth: NDArray[np.bool_]) -> tuple[float, float]:
+    """Slope and intercept by logistic regression on the logit, with Platt's smoothed targets.
+
+    Platt 1999, Probabilistic outputs for support vector machines; the target of a positive is
+    (n1 + 1) / (n1 + 2), of a negative 1 / (n0 + 2). Newton steps; the slope stays positive.
+    """
+    positives, negatives = int(truth.sum()), int((~truth).sum())
+    target = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    x = logits.astype(float)
+    weights = np.array([1.0, 0.0])
+    design = np.stack([x, np.ones_like(x)], axis=1)
+    pull = np.diag([_PRIOR, _PRIOR / 16])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        gradient = design.T @ (p - target) + pull @ (weights - [1.0, 0.0])
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + pull
+        step = np.linalg.solve(curvature, gradient)
+        weights = weights - np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-8:
+            break
+    return max(float(weights[0]), 0.05), float(weights[1])
+
+
+def temperature_scaling(logits: NDArray[np.floating], targets: NDArray[np.int64]) -> float:
+    """The temperature of least cross-entropy (Guo et al. 2017); 1 where there is nothing to fit on."""
+    if len(targets) < 10:
+        return 1.0
+    candidates = np.exp(np.linspace(np.log(0.3), np.log(4.0), 120))
+    rows = np.arange(len(targets))
+    losses = [-np.log(softmax(logits / t)[rows, targets] + 1e-12).mean() for t in candidates]
+    return float(candidates[int(np.argmin(losses))])
+
+
+def choose_thresholds(
+    probabilities: Scores, truth: NDArray[np.bool_], layout: Layout, *, shrinkage: float
+) -> dict[str, float]:
+    """For each detected column the threshold of best F1, drawn towards its group's common one where it is rare.
+
+    A column with n positives has its own best threshold with weight n / (n + shrinkage). The common one is that
+    of best macro-F1 over the group: issues and strengths, signals, touchpoints.
+    """
+    curves = np.stack([_f1(probabilities >= t, truth) for t in _GRID])
+    labels, places = len(layout.labels), len(layout.touchpoints)
+    groups = [slice(0, labels), slice(labels, -places), slice(-places, None)]
+    found: dict[str, float] = {}
+    for group in groups:
+        common = _smooth_best(curves[:, group].mean(axis=1))
+        names = layout.detected[group]
+        for name, curve, positives in zip(
+            names, curves[:, group].T, truth[:, group].sum(axis=0), strict=True
+        ):
+            own = positives / (positives + shrinkage)
+            found[name] = round(float(own * _smooth_best(curve) + (1 - own) * common), 4)
+    return found
+
+
+def _smooth_best(curve: NDArray[np.floating]) -> float:
+    """The threshold at the top of a curve smoothed over nine steps: a spike of luck is no optimum."""
+    padded = np.pad(curve, 4, mode="edge")
+    return float(_GRID[int(np.convolve(padded, np.ones(9) / 9, mode="valid").argmax())])
+
+
+def _f1(decided: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.floating]:
+    hits = (decided & truth).sum(axis=0)
+    return np.asarray(2 * hits / np.maximum(decided.sum(axis=0) + truth.sum(axis=0), 1))
+
+
+def _choice_targets(
+    name: str, comments: Sequence[LabelledComment], taxonomy: Taxonomy
+) -> tuple[list[int], NDArray[np.int64]]:
+    found = []
+    for row, comment in enumerate(comments):
+        labels = comment.labels
+        if name == "intent":
+            found.append((row, taxonomy.intents.index(labels.intent)))
+        elif name == "sentiment":
+            found.append((row, LEVELS.index(labels.sentiment)))
+        elif labels.empathy is not None:
+            found.append((row, LEVELS.index(labels.empathy)))
+    return [row for row, _ in found], np.array([target for _, target in found], dtype=np.int64)
+
+
+def _errors(decided: NDArray[np.bool_], truth: NDArray[np.bool_]) -> dict[str, int]:
+    return {
+        "tp": int((decided & truth).sum()),
+        "fp": int((decided & ~truth).sum()),
+        "fn": int((~decided & truth).sum()),
+        "tn": int((~decided & ~truth).sum()),
+    }

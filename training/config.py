@@ -1,0 +1,143 @@
+"""A run's settings: `runs/default.toml` read as typed values, a run file laid over it.
+
+config = read_config(Path("training/runs/smoke.toml"))
+"""
+
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from models.errors import InputError
+
+DEFAULT = Path(__file__).parent / "runs" / "default.toml"
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where comments come from."""
+
+    held_out: float
+    limit: int
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How the weights are fitted."""
+
+    epochs: int
+    batch_size: int
+    encoder_rate: float
+    heads_rate: float
+    warmup: float
+    weight_decay: float
+    dropout: float
+    clip: float
+    patience: int
+    half_precision: bool
+    threads: int
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What is learnt, and how much each part weighs."""
+
+    sentence: float
+    comment: float
+    sentiment: float
+    intent: float
+    empathy: float
+    rarity: float
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """The shape of the network upon the encoder."""
+
+    head_size: int
+    max_tokens: int
+    max_question_tokens: int
+    max_windows: int
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """How thresholds are chosen."""
+
+    shrinkage: float
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All settings of a run; `runs/default.toml` says what each one means."""
+
+    seed: int
+    data: Data
+    loop: Loop
+    loss: Loss
+    network: NetworkShape
+    thresholds: Thresholds
+
+    def to_dict(self) -> dict[str, Any]:
+        """As recorded in the card."""
+        return asdict(self)
+
+
+_SECTIONS: dict[str, type] = {
+    "data": Data,
+    "loop": Loop,
+    "loss": Loss,
+    "network": NetworkShape,
+    "thresholds": Thresholds,
+}
+
+
+def read_config(file: Path | None = None) -> RunConfig:
+    """The default settings with those of `file` laid over them.
+
+    Raises `InputError` (code "invalid_config") naming the setting that is unknown or of the wrong type.
+    """
+    settings = _toml(DEFAULT)
+    changes = _toml(file) if file else {}
+    unknown = sorted(set(changes) - set(settings))
+    if unknown:
+        raise _refused(file, f"unknown setting {', '.join(unknown)}")
+    sections = {
+        name: _section(kind, settings[name], changes.get(name, {}), name, file)
+        for name, kind in _SECTIONS.items()
+    }
+    seed = changes.get("seed", settings["seed"])
+    if type(seed) is not int:
+        raise _refused(file, "seed must be a whole number")
+    return RunConfig(seed=seed, **sections)
+
+
+def _section(kind: type, default: dict[str, Any], changes: Any, name: str, file: Path | None) -> Any:
+    if not isinstance(changes, dict):
+        raise _refused(file, f"{name} must be a section")
+    types = {entry.name: entry.type for entry in fields(kind)}
+    for key, value in changes.items():
+        if key not in types:
+            raise _refused(file, f"unknown setting {name}.{key}")
+        if not _fits(value, types[key]):
+            raise _refused(
+                file, f"{name}.{key} must be of type {getattr(types[key], '__name__', types[key])}"
+            )
+    return kind(**{**default, **changes})
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    if wanted is float:
+        return type(value) in (int, float)
+    return type(value) is wanted
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _refused(file, str(error)) from error
+
+
+def _refused(file: Path | None, problem: str) -> InputError:
+    return InputError(f"run file {file.name if file else DEFAULT.name}: {problem}", code="invalid_config")

@@ -1,0 +1,139 @@
+"""Labelled comments as the loop takes them: token ids, which clause is in which sentence, and the targets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from evaluation.gold import LabelledComment, Labels
+from models.encoder import Window, Windows, collate
+from models.heads import LEVELS, Layout
+from models.pipeline import read
+from models.segments import Span
+from models.taxonomy import Taxonomy
+
+UNSAID = -1  # the level of empathy where none is said
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One comment. S sentences, N labels, D detected columns.
+
+    `sentence_of`: for each clause of the window, the place of its annotated sentence. `sentences`: (S, N).
+    `detected`: (D,). `sentiment`, `empathy`, `intent`: the place of the true level or intent.
+    """
+
+    window: Window
+    sentence_of: tuple[int, ...]
+    sentences: NDArray[np.float32]
+    detected: NDArray[np.float32]
+    sentiment: int
+    empathy: int
+    intent: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingBatch:
+    """Examples as tensors. B comments, T tokens, C clauses, S sentences, all padded.
+
+    `inputs`: what `Network.forward` takes. `membership`: (B, S, C) bool, clause in sentence. The rest as in
+    `Example`, stacked.
+    """
+
+    inputs: tuple[Tensor, Tensor, Tensor, Tensor]
+    membership: Tensor
+    sentences: Tensor
+    detected: Tensor
+    sentiment: Tensor
+    empathy: Tensor
+    intent: Tensor
+
+    @property
+    def clauses(self) -> Tensor:
+        """(B, C) bool: which clauses are there."""
+        return self.membership.any(dim=1)
+
+
+def make_examples(comments: Sequence[LabelledComment], windows: Windows, taxonomy: Taxonomy) -> list[Example]:
+    """One example a comment that has words; of a comment longer than a window, what fits in the first."""
+    layout = Layout(taxonomy)
+    readings = [read(labelled.comment) for labelled in comments]
+    kept = [place for place, reading in enumerate(readings) if reading.spans]
+    cut = windows.cut([readings[place] for place in kept])
+    return [
+        _example(comments[place], readings[place].spans, of_reading[0], layout, taxonomy)
+        for place, of_reading in zip(kept, cut, strict=True)
+    ]
+
+
+def make_batch(examples: Sequence[Example]) -> TrainingBatch:
+    """Pad examples to one shape."""
+    inputs = collate([example.window for example in examples])
+    clauses = inputs.pooling.shape[1]
+    most = max(len(example.sentences) for example in examples)
+    membership = np.zeros((len(examples), most, clauses), dtype=bool)
+    sentences = np.zeros((len(examples), most, examples[0].sentences.shape[1]), dtype=np.float32)
+    for row, example in enumerate(examples):
+        membership[row, example.sentence_of, range(len(example.sentence_of))] = True
+        sentences[row, : len(example.sentences)] = example.sentences
+    arrays = (inputs.ids, inputs.segments, inputs.mask, inputs.pooling)
+    ids, segments, mask, pooling = (torch.from_numpy(array) for array in arrays)
+    return TrainingBatch(
+        inputs=(ids, segments, mask, pooling),
+        membership=torch.from_numpy(membership),
+        sentences=torch.from_numpy(sentences),
+        detected=torch.from_numpy(np.stack([example.detected for example in examples])),
+        sentiment=torch.tensor([example.sentiment for example in examples]),
+        empathy=torch.tensor([example.empathy for example in examples]),
+        intent=torch.tensor([example.intent for example in examples]),
+    )
+
+
+def detected_targets(labels: Labels, layout: Layout) -> NDArray[np.float32]:
+    """What is there in the whole comment, shape (detected columns,)."""
+    present = {mention.id for mention in labels.mentions}
+    present |= {f"touchpoint_{key}" for key in labels.touchpoints}
+    present |= {
+        name
+        for name, holds in (
+            ("effort_hard", labels.effort == 1),
+            ("effort_easy", labels.effort == -1),
+            ("loyalty_leaving", labels.loyalty == -1),
+            ("loyalty_staying", labels.loyalty == 1),
+        )
+        if holds
+    }
+    return np.array([name in present for name in layout.detected], dtype=np.float32)
+
+
+def _example(
+    labelled: LabelledComment, spans: Sequence[Span], window: Window, layout: Layout, taxonomy: Taxonomy
+) -> Example:
+    annotated = labelled.sentences or (Span(0, len(labelled.text)),)
+    targets = np.zeros((len(annotated), len(layout.labels)), dtype=np.float32)
+    for mention in labelled.labels.mentions:
+        for evidence in mention.evidence:
+            for place, sentence in enumerate(annotated):
+                if _overlap(sentence, evidence) > 0:
+                    targets[place, layout.index(mention.id)] = 1
+    labels = labelled.labels
+    return Example(
+        window=window,
+        sentence_of=tuple(_sentence_of(span, annotated) for span in spans[: len(window.spans)]),
+        sentences=targets,
+        detected=detected_targets(labels, layout),
+        sentiment=LEVELS.index(labels.sentiment),
+        empathy=UNSAID if labels.empathy is None else LEVELS.index(labels.empathy),
+        intent=taxonomy.intents.index(labels.intent),
+    )
+
+
+def _sentence_of(span: Span, sentences: Sequence[Span]) -> int:
+    return max(range(len(sentences)), key=lambda place: _overlap(span, sentences[place]))
+
+
+def _overlap(a: Span, b: Span) -> int:
+    return min(a.end, b.end) - max(a.start, b.start)

@@ -1,0 +1,154 @@
+"""One run of the workshop from end to end: read, train, round, export, calibrate, examine, write the papers."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+
+from evaluation.base_encoder import NAME, WEIGHTS, base_encoder_path
+from evaluation.gold import LabelledComment
+from models import taxonomy
+from models.artifact import MANIFEST, EncoderConfig, seal, write_config, write_json
+from models.encoder import Encoder, Windows, collate
+from models.errors import InputError
+from models.heads import Calibration, Layout
+from models.network import Network
+from models.pipeline import Pipeline
+from models.runtime_onnx import OnnxRuntime
+from models.taxonomy import Taxonomy
+from models.weights import round_weights, save_weights
+from training.calibrate import calibrate
+from training.card import write_card
+from training.config import RunConfig
+from training.data import Corpus
+from training.examples import make_examples
+from training.export import agreement, export_onnx
+from training.loop import Progress, Report, Trainer
+
+Say = Callable[[str], None]
+
+
+def train(
+    corpus: Corpus,
+    output: Path,
+    config: RunConfig,
+    *,
+    exam: Sequence[LabelledComment] = (),
+    say: Say = lambda text: None,
+    report: Report = lambda step, steps, loss: None,
+) -> str:
+    """Make an artifact in `output` and return its version.
+
+    `exam` are labelled comments that only measure: their figures go into the card, nothing else does. A run that
+    was interrupted goes on where it was. Raises `InputError` (code "output_exists") rather than overwrite a model.
+    """
+    if (output / MANIFEST).exists():
+        raise InputError(f"{output}: there is a model already; choose another folder", code="output_exists")
+    output.mkdir(parents=True, exist_ok=True)
+    tax, shape = taxonomy.load(), _shape(config)
+    tokenizer = Tokenizer.from_file(str(base_encoder_path() / "tokenizer.json"))
+    windows = Windows(tokenizer, shape)
+    training, held = (make_examples(part, windows, tax) for part in (corpus.training, corpus.held_out))
+    say(f"{len(training)} comments to train on, {len(held)} held out")
+
+    network = _network(shape, Layout(tax), config)
+    trainer = Trainer(
+        network, Layout(tax), config, output, fingerprint=_fingerprint(corpus, config), report=report
+    )
+    progress = trainer.fit(training, held)
+    say(f"best epoch {progress.best_epoch + 1} of {progress.epoch}: held-out mAP {progress.best_score:.3f}")
+
+    # From here on the weights are those that are stored, rounded: every figure below is theirs.
+    network.load_state_dict(round_weights(network.state_dict()))
+    _write_content(output, network, tokenizer, shape, tax)
+    difference = export_onnx(
+        network, collate([example.window for example in held[:8]]), output / "model.onnx"
+    )
+    serving = _pipeline(output, windows, tax)
+    logits = serving.pooled([comment.comment for comment in corpus.held_out])
+    same = agreement(serving.pooled(_with_words(corpus)), trainer.predict(held), len(Layout(tax).detected))
+    calibration, thresholds = calibrate(logits, corpus.held_out, tax, shrinkage=config.thresholds.shrinkage)
+    write_json(output / "calibration.json", calibration.to_dict())
+    write_json(output / "thresholds.json", thresholds)
+    version = seal(output)
+    say(f"{version}: ONNX against torch differs by {difference:.1e}, int8 agrees on {same:.2%} of decisions")
+
+    finished = Pipeline(serving.scorer, tax, version=version, calibration=calibration, thresholds=thresholds)
+    write_card(
+        output,
+        finished,
+        corpus=corpus,
+        config=config,
+        base=NAME,
+        training=_record(progress, difference, same),
+        exam=exam,
+    )
+    seal(output)  # once more, now with the papers
+    shutil.rmtree(output / "checkpoint", ignore_errors=True)
+    return version
+
+
+def _shape(config: RunConfig) -> EncoderConfig:
+    base: dict[str, Any] = json.loads((base_encoder_path() / "config.json").read_text(encoding="utf-8"))
+    return EncoderConfig(
+        base=NAME,
+        hidden_size=base["hidden_size"],
+        num_layers=base["num_hidden_layers"],
+        num_heads=base["num_attention_heads"],
+        intermediate_size=base["intermediate_size"],
+        vocab_size=base["vocab_size"],
+        max_positions=base["max_position_embeddings"],
+        **asdict(config.network),
+    )
+
+
+def _network(shape: EncoderConfig, layout: Layout, config: RunConfig) -> Network:
+    import torch
+
+    torch.manual_seed(config.seed)
+    network = Network(shape, layout.width, dropout=config.loop.dropout)
+    weights = load_file(base_encoder_path() / WEIGHTS)
+    kept = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
+    kept.pop("embeddings.position_ids", None)
+    network.encoder.load_state_dict(kept)
+    return network
+
+
+def _write_content(
+    output: Path, network: Network, tokenizer: Tokenizer, shape: EncoderConfig, tax: Taxonomy
+) -> None:
+    save_weights(network.state_dict(), output / "weights.safetensors")
+    tokenizer.save(str(output / "tokenizer.json"))
+    write_config(output, shape)
+    (output / "taxonomy.json").write_text(tax.to_json(), encoding="utf-8")
+
+
+def _pipeline(output: Path, windows: Windows, tax: Taxonomy) -> Pipeline:
+    scorer = Encoder(windows, OnnxRuntime(output / "model.onnx", threads=2))
+    return Pipeline(scorer, tax, version="unsealed", calibration=Calibration(), thresholds={})
+
+
+def _with_words(corpus: Corpus) -> list[Any]:
+    from models.pipeline import read
+
+    return [labelled.comment for labelled in corpus.held_out if read(labelled.comment).spans]
+
+
+def _fingerprint(corpus: Corpus, config: RunConfig) -> str:
+    return hashlib.sha256(json.dumps([corpus.fingerprint, config.to_dict()]).encode()).hexdigest()
+
+
+def _record(progress: Progress, difference: float, same: float) -> dict[str, Any]:
+    return {
+        "epochs": progress.epoch,
+        "best_epoch": progress.best_epoch + 1,
+        "history": progress.history,
+        "onnx_float32_largest_difference": difference,
+        "int8_agreement_with_torch": same,
+    }

@@ -1,0 +1,62 @@
+"""Which comments are held out: whole groups of near-duplicates, by a hash, so that a split never changes
+because comments were added, and no text has its twin on the other side.
+
+Near-duplicates share a word shingle signature: MinHash over 3-word shingles in bands (Broder 1997).
+"""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+_HASHES, _BAND = 24, 4  # six bands of four: pairs of Jaccard similarity 0.7 meet with probability 0.8
+
+
+def held_out(texts: Sequence[str], share: float, *, seed: int) -> list[bool]:
+    """Which texts are held out: about `share` of the groups of near-duplicates.
+
+    The choice depends on the group's own texts and on `seed` alone.
+    """
+    groups = group_near_duplicates(texts)
+    firsts: dict[int, str] = {}
+    for text, group in zip(texts, groups, strict=True):
+        firsts[group] = min(firsts.get(group, " ".join(_words(text))), " ".join(_words(text)))
+    chosen = {group: _uniform(f"{seed} {first}") < share for group, first in firsts.items()}
+    return [chosen[group] for group in groups]
+
+
+def group_near_duplicates(texts: Sequence[str]) -> list[int]:
+    """A group number for each text; texts that share a band of their signature are in one group."""
+    parents = list(range(len(texts)))
+
+    def root(place: int) -> int:
+        while parents[place] != place:
+            parents[place] = parents[parents[place]]
+            place = parents[place]
+        return place
+
+    meetings: dict[tuple[int, tuple[int, ...]], list[int]] = defaultdict(list)
+    for place, text in enumerate(texts):
+        signature = _signature(_words(text))
+        for band in range(0, _HASHES, _BAND):
+            meetings[band, signature[band : band + _BAND]].append(place)
+    for places in meetings.values():
+        for place in places[1:]:
+            parents[root(place)] = root(places[0])
+    return [root(place) for place in range(len(texts))]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _signature(words: list[str]) -> tuple[int, ...]:
+    shingles = {" ".join(words[i : i + 3]) for i in range(max(1, len(words) - 2))}
+    digests = [
+        hashlib.blake2b(shingle.encode(), digest_size=8 * _HASHES // 4).digest() for shingle in shingles
+    ]
+    return tuple(min(int.from_bytes(d[2 * i : 2 * i + 2]) for d in digests) for i in range(_HASHES))
+
+
+def _uniform(text: str) -> float:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
