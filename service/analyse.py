@@ -1,0 +1,124 @@
+"""The use-case: comments in, analyses out, and, for `record`, into the store. Every door calls this.
+
+HTTP, the back-fill and the command line differ only in how items come and how results leave.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+import models
+from service import repository
+from service.database import read, write
+from service.intake import Accepted, Intake, item_error, take
+from service.records import CommentRecord
+from service.settings import Settings
+
+TENANT = "default"
+"""The only tenant until there are keys."""
+
+
+class Tagger(Protocol):
+    """Whatever tags: `Pipeline.analyze`, or the encoder service that stands before one."""
+
+    def __call__(
+        self, comments: Sequence[models.Comment], *, all_labels: bool = False
+    ) -> list[models.Analysis]:
+        """One analysis a comment, in order."""
+        ...
+
+
+@dataclass
+class Results:
+    """What a batch came to: results of the good items in their order, errors of the others."""
+
+    results: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of the contract."""
+        return {"results": self.results, "errors": self.errors}
+
+
+def analyze(items: Sequence[object], tagger: Tagger, *, all_labels: bool = False) -> Results:
+    """Judge and tag raw items; nothing is stored, and an id may be missing or used twice."""
+    intake = take(items, tenant=TENANT, arrived=_now(), needs_id=False)
+    comments = [_comment(accepted.record) for accepted in intake.accepted]
+    analyses = tagger(comments, all_labels=all_labels) if comments else []
+    return Results([analysis.to_dict() for analysis in analyses], intake.errors)
+
+
+class Desk:
+    """Where comments are taken in. Safe to use from several threads."""
+
+    def __init__(self, engine: sa.Engine, tagger: Tagger, settings: Settings) -> None:
+        self.engine = engine
+        self.tagger = tagger
+        self.settings = settings
+
+    def analyze(self, items: Sequence[object], *, all_labels: bool = False) -> Results:
+        """See `analyze`."""
+        return analyze(items, self.tagger, all_labels=all_labels)
+
+    def record(
+        self, items: Sequence[object], *, tenant: str = TENANT, seen: set[str] | None = None
+    ) -> Results:
+        """Judge, tag and store raw items, one transaction a comment; each result says its `outcome`.
+
+        An item whose content is stored already is answered from the store and not tagged again. `seen` holds
+        the ids used so far where one input comes in several batches.
+        """
+        arrived = _now()
+        intake = take(items, tenant=tenant, arrived=arrived, seen=seen)
+        answers = self._replays(intake, tenant)
+        fresh = [accepted for accepted in intake.accepted if accepted.index not in answers]
+        comments = [_comment(accepted.record) for accepted in fresh]
+        analyses = self.tagger(comments) if comments else []
+        for accepted, analysis in zip(fresh, analyses, strict=True):
+            self._store(accepted, analysis, arrived, answers, intake)
+        order = sorted(answers)
+        intake.errors.sort(key=lambda error: int(error["index"]))
+        return Results([answers[index] for index in order], intake.errors)
+
+    def _replays(self, intake: Intake, tenant: str) -> dict[int, dict[str, Any]]:
+        answers = {}
+        with read(self.engine) as conn:
+            known = repository.digests(conn, tenant, [accepted.record.id for accepted in intake.accepted])
+            for accepted in intake.accepted:
+                record = accepted.record
+                if known.get(record.id) == record.digest and (
+                    stored := repository.get(conn, tenant, record.id)
+                ):
+                    answers[accepted.index] = stored.analysis | {"outcome": "replayed"}
+        return answers
+
+    def _store(
+        self,
+        accepted: Accepted,
+        analysis: models.Analysis,
+        arrived: datetime,
+        answers: dict[int, dict[str, Any]],
+        intake: Intake,
+    ) -> None:
+        try:
+            with write(self.engine) as conn:
+                outcome = repository.save(conn, accepted.record, analysis, arrived)
+        except sa.exc.OperationalError:
+            # One comment that could not be written must not hide that others of its batch were.
+            fault = models.CommentError("could not be stored, try again", code="not_stored", field="id")
+            intake.errors.append(item_error({"id": accepted.record.id}, accepted.index, fault))
+        else:
+            answers[accepted.index] = analysis.to_dict() | {"outcome": outcome}
+
+
+def _comment(record: CommentRecord) -> models.Comment:
+    return models.Comment(
+        text=record.text, question=record.question, language=record.language, id=record.id or None
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

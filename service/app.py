@@ -1,0 +1,85 @@
+"""The application: `create_app` wires the rooms of the house and does nothing else.
+
+    uvicorn --factory service.app:create_app
+
+`listenwell serve` runs the same application under BentoML (`service/bento.py`).
+"""
+
+import logging
+import tomllib
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from fastapi import Depends, FastAPI
+
+import models
+from service import openapi, problems
+from service.analyse import Desk, Tagger
+from service.database import migrate, open_engine
+from service.instruments import Instruments
+from service.metrics import Rules
+from service.model import model_in_force
+from service.routes import about, analyze, comments, docs, health, page, touchpoints
+from service.routes.given import Parts, from_our_own_pages
+from service.settings import Settings
+
+DESCRIPTION = "Reads open-ended customer feedback and gives true metrics for every touchpoint."
+
+
+def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -> FastAPI:
+    """An application that is ready to be served; settings come from the environment if none are given.
+
+    It opens its database, migrates it and, unless a `tagger` is given, loads the model when it starts.
+    """
+    app = FastAPI(
+        title="Listenwell",
+        version=_version(),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lambda app: _life(app, settings or Settings(), tagger),
+    )
+    for part in (analyze, comments, touchpoints, about):
+        app.include_router(part.router, dependencies=[Depends(from_our_own_pages)])
+    for part in (health, page, docs):
+        app.include_router(part.router)
+    app.add_middleware(Instruments)
+    problems.install(app)
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    return app
+
+
+def _life(app: FastAPI, settings: Settings, tagger: Tagger | None) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def life() -> AsyncIterator[None]:
+        logging.getLogger("listenwell").setLevel(settings.log_level.upper())
+        model = model_in_force(settings.model)
+        tags = (
+            tagger or models.load(settings.model, runtime=settings.runtime, threads=settings.threads).analyze
+        )
+        engine = open_engine(settings.database_url)
+        try:
+            migrate(engine)
+            app.state.parts = Parts(
+                settings=settings,
+                engine=engine,
+                desk=Desk(engine, tags, settings),
+                model=model,
+                rules=Rules.of(settings, model.taxonomy, model.version, model.calibration.errors),
+            )
+            yield
+        finally:
+            engine.dispose()
+
+    return life()
+
+
+def _version() -> str:
+    try:
+        return version("listenwell")
+    except PackageNotFoundError:
+        # A bento holds the tree, and no installed package.
+        project = tomllib.loads(Path(__file__).parent.with_name("pyproject.toml").read_text(encoding="utf-8"))
+        return str(project["project"]["version"])

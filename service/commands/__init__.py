@@ -1,0 +1,1 @@
+"""The service's share of the `listenwell` command: one subcommand a file, registered in pyproject.toml."""

@@ -1,0 +1,50 @@
+"""`listenwell analyze`: a file of comments in, one analysis a line out; nothing is stored."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+import click
+
+import models
+from service.analyse import analyze as analyze_items
+from service.commands.batches import batches
+from service.commands.given import map_option, read_settings
+from service.files import open_source
+
+_BATCH = 64
+
+
+@click.command()
+@click.argument("input", metavar="INPUT")
+@click.option(
+    "--output", default="-", metavar="OUT", help="Where to write JSON lines; standard output if not given."
+)
+@click.option("--model", metavar="DIR", help="A model folder, or 'default' or 'weightless'.")
+@map_option
+@click.pass_context
+def analyze(
+    context: click.Context, input: str, output: str, model: str | None, columns: dict[str, str]
+) -> None:
+    """Tag the comments of INPUT (.csv, .jsonl, .parquet, or - for JSON lines), in order.
+
+    Comments that cannot be read are listed on standard error as JSON lines, and the exit status is 1.
+    """
+    settings = read_settings(model=model)
+    source = open_source(input, columns)
+    pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
+    failed = 0
+    with click.open_file(output, "wb") as out:
+        for start, items in batches(source.rows(), _BATCH):
+            results = analyze_items(items, pipeline.analyze)
+            _write(out, results.results)
+            for error in results.errors:
+                click.echo(json.dumps(error | {"index": start + error["index"]}), err=True)
+            failed += len(results.errors)
+    context.exit(1 if failed else 0)
+
+
+def _write(out: IO[Any], results: Sequence[Mapping[str, Any]]) -> None:
+    for result in results:
+        out.write(json.dumps(result, ensure_ascii=False).encode("utf-8") + b"\n")
+    out.flush()

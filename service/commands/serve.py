@@ -1,0 +1,92 @@
+"""`listenwell serve`: API and page, in the foreground, until SIGTERM or Ctrl-C."""
+
+import ipaddress
+import os
+import socket
+import sys
+from pathlib import Path
+
+import click
+import sqlalchemy as sa
+
+import models
+from service.commands.given import read_settings, store
+from service.model import model_in_force
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+_NAMED_MODELS = ("default", "weightless")
+
+
+@click.command()
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1), help="API processes.")
+def serve(host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve the API and the page under BentoML."""
+    settings = read_settings(host=host, port=port, workers=workers)
+    address = _address(settings.host)
+    # What is wrong should be said here, once, and not in a worker's log.
+    model_in_force(settings.model)
+    with store(settings):
+        pass
+    _check_free(address, settings.port)
+    _announce(address, settings)
+    environment = os.environ | _environment(settings)
+    command = ["-m", "bentoml", "serve", "service.bento:Listenwell", "--working-dir", str(ROOT)]
+    # In place of this process, so that signals reach it.
+    os.execve(
+        sys.executable,
+        [sys.executable, *command, "--host", str(address), "--port", str(settings.port)],
+        environment,
+    )
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        raise models.InputError("LISTENWELL_HOST: must be an IP address", code="invalid_setting") from None
+
+
+def _check_free(address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> None:
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((str(address), port))
+        except OSError as error:
+            raise models.InputError(
+                f"cannot listen on {address} port {port}: {error.strerror}", code="invalid_setting"
+            ) from None
+
+
+def _announce(address: ipaddress.IPv4Address | ipaddress.IPv6Address, settings: Settings) -> None:
+    shown = f"[{address}]" if address.version == 6 else str(address)
+    click.echo(f"Listenwell on http://{shown}:{settings.port} (API under /v1, its description at /docs)")
+    if address.is_loopback:
+        click.echo(
+            "There is no key: it listens on this machine only, and whoever uses this machine may use it."
+        )
+    else:
+        click.echo(
+            "Warning: there is no key, and whoever reaches this address may read and erase all comments."
+        )
+    sys.stdout.flush()
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The settings in force, for the processes to come; paths made absolute, for they start elsewhere."""
+    url = sa.make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:"):
+        url = url.set(database=str(Path(url.database).absolute()))
+    model = settings.model if settings.model in _NAMED_MODELS else str(Path(settings.model).absolute())
+    return {
+        "LISTENWELL_DATABASE_URL": url.render_as_string(hide_password=False),
+        "LISTENWELL_MODEL": model,
+        "LISTENWELL_HOST": settings.host,
+        "LISTENWELL_PORT": str(settings.port),
+        "LISTENWELL_WORKERS": str(settings.workers),
+        # The word True and nothing else turns BentoML's telemetry off.
+        "BENTOML_DO_NOT_TRACK": "True",
+    }

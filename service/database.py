@@ -1,0 +1,148 @@
+"""Opening the database: `open_engine`, `read`, `write`, `migrate`.
+
+    engine = open_engine("sqlite:///listenwell.db")
+    migrate(engine)
+    with write(engine) as conn:
+        repository.save(conn, record, analysis, received_at)
+
+On SQLite a writer takes the write lock when its transaction begins (BEGIN IMMEDIATE) and the others wait for
+it; a reader sees the state at its first statement and never waits (write-ahead log).
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from models.errors import InputError
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+LOCK_SECONDS = 30
+"""How long a writer waits for the lock of another one."""
+_WRITES = "listenwell_writes"
+_MIGRATION_LOCK = 7_238_114_902  # any number that nothing else on the server locks
+
+
+def open_engine(url: str) -> Engine:
+    """Connect to a database; the schema may not be there yet (see `migrate`).
+
+    Raises `InputError` (`database_unavailable`) if the URL is not one or nothing answers there.
+    """
+    parsed = _parse(url)
+    shown = parsed.render_as_string(hide_password=True)
+    try:
+        engine = (
+            _sqlite(parsed)
+            if parsed.get_backend_name() == "sqlite"
+            else sa.create_engine(parsed, hide_parameters=True)
+        )
+        with engine.connect() as conn:
+            if engine.dialect.name == "sqlite":
+                _write_ahead(conn)
+            conn.execute(sa.text("SELECT 1"))
+    except (SQLAlchemyError, ImportError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise InputError(f"database {shown}: {cause}", code="database_unavailable") from error
+    return engine
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads; it takes no lock that a writer would wait for."""
+    with engine.connect() as conn, conn.begin():
+        yield conn
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may write: committed at the end of the block, rolled back if it raises."""
+    with engine.connect().execution_options(**{_WRITES: True}) as conn, conn.begin():
+        yield conn
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to the newest version, in one transaction.
+
+    Safe when several processes start at once: the second waits for the first and finds nothing to do.
+    """
+    with write(engine) as conn:
+        if engine.dialect.name == "postgresql":
+            conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        command.upgrade(alembic_config(conn), "head")
+
+
+def alembic_config(conn: Connection) -> Config:
+    """Alembic's configuration, bound to a connection in whose transaction the commands run."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = conn
+    return config
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError as error:
+        # The URL itself may hold a password.
+        raise InputError("database: not an SQLAlchemy URL", code="database_unavailable") from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise InputError(
+            "database: SQLite in memory cannot be shared between threads; name a file",
+            code="database_unavailable",
+        )
+    return parsed
+
+
+def _sqlite(url: URL) -> Engine:
+    # The service answers in up to 40 threads, and a connection to a file costs little.
+    # An error's parameters would carry comments into the log.
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False},
+        max_overflow=35,
+        hide_parameters=True,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(dbapi: Any, _record: object) -> None:
+        # The driver's own transaction handling would begin too late and too weakly.
+        dbapi.isolation_level = None
+        dbapi.execute("PRAGMA synchronous = NORMAL")
+        dbapi.execute("PRAGMA foreign_keys = ON")
+        # SQLite's own lower() knows ASCII only, and a search for "café" should find "CAFÉ".
+        dbapi.create_function("lower", 1, _lower, deterministic=True)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(conn: Connection) -> None:
+        writes = conn.get_execution_options().get(_WRITES, False)
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
+def _write_ahead(conn: Connection) -> None:
+    """Switch the file to a write-ahead log, which stays so.
+
+    The switch does not wait for locks as other statements do: two processes may open a new file at once.
+    """
+    driver: Any = conn.connection.driver_connection
+    deadline = time.monotonic() + LOCK_SECONDS
+    while driver.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            driver.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,64 @@
+"""A comment's text as safe HTML with its evidence marked: escape first, then mark.
+
+    marked("Kind but <b>slow", [Evidence(0, 4, "strength", "Caring treatment")])
+    → <mark class="strength" title="Caring treatment">Kind</mark> but &lt;b&gt;slow
+
+The text is cut at every boundary of every span, so that spans may overlap or lie in one another; each piece is
+escaped by itself and wrapped once. Offsets are code points of the text as it was sent.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+from markupsafe import Markup, escape
+
+from models import Taxonomy
+
+
+class Evidence(NamedTuple):
+    """Code points `start` to `end` (exclusive) speak for the label called `name`."""
+
+    start: int
+    end: int
+    kind: Literal["issue", "strength"]
+    name: str
+
+
+def evidence_of(analysis: Mapping[str, Any], taxonomy: Taxonomy) -> list[Evidence]:
+    """The evidence of all issues and strengths of an analysis (the contract's JSON object)."""
+    kinds: tuple[tuple[Literal["issue", "strength"], str], ...] = (
+        ("issue", "issues"),
+        ("strength", "strengths"),
+    )
+    return [
+        Evidence(span["start"], span["end"], kind, label_name(mention["id"], taxonomy))
+        for kind, key in kinds
+        for mention in analysis[key]
+        for span in mention["evidence"]
+    ]
+
+
+def label_name(label: str, taxonomy: Taxonomy) -> str:
+    """What people call a label; one of an older taxonomy keeps its id."""
+    known = taxonomy.by_id.get(label)
+    return known.name if known else label
+
+
+def marked(text: str, evidence: Iterable[Evidence]) -> Markup:
+    """The text escaped, with a `mark` around each piece that is evidence of something."""
+    spans = [span for span in evidence if 0 <= span.start < span.end <= len(text)]
+    edges = sorted({0, len(text), *(edge for span in spans for edge in span[:2])})
+    pieces = (
+        _piece(text[start:end], [span for span in spans if span.start <= start and end <= span.end])
+        for start, end in pairwise(edges)
+    )
+    return Markup().join(pieces)
+
+
+def _piece(text: str, spans: list[Evidence]) -> Markup:
+    if not spans:
+        return escape(text)
+    kinds = " ".join(sorted({span.kind for span in spans}))
+    names = " · ".join(dict.fromkeys(span.name for span in spans))
+    return Markup('<mark class="{}" title="{}">{}</mark>').format(kinds, names, text)

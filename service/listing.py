@@ -1,0 +1,72 @@
+"""Which comments are asked for, and where a page of them ends: `Filters`, `Page` and the `Cursor` between."""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal, NamedTuple
+
+from models.errors import InputError
+from service.records import StoredComment
+
+Empathy = Literal["expressed", "caring", "uncaring", "none"]
+MAX_QUERY = 200
+"""Code points of a search text."""
+_MAX_KEY = 2**63
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """All that are given must hold. A `touchpoint` is one that the comment counts under, or "*" for all.
+
+    `from_` and `to` are days in UTC of `occurred_at`, `to` exclusive. `empathy="none"` is: analysed, and
+    nothing said of it. `q` is found anywhere in the text, whatever the case. Raises `InputError`
+    (`invalid_value`) if `q` is too long.
+    """
+
+    touchpoint: str | None = None
+    issue: str | None = None
+    strength: str | None = None
+    sentiment: str | None = None
+    empathy: Empathy | None = None
+    from_: date | None = None
+    to: date | None = None
+    q: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.q is not None and len(self.q) > MAX_QUERY:
+            raise InputError(f"q: at most {MAX_QUERY} characters, got {len(self.q)}", code="invalid_value")
+
+
+class Cursor(NamedTuple):
+    """The last comment of a page; the next page goes on behind it."""
+
+    occurred_at: datetime
+    key: int
+
+    def encode(self) -> str:
+        """As clients see it: opaque, URL-safe."""
+        plain = f"{self.occurred_at.isoformat()} {self.key}"
+        return base64.urlsafe_b64encode(plain.encode("ascii")).decode("ascii").rstrip("=")
+
+    @classmethod
+    def decode(cls, token: str) -> "Cursor":
+        """Raises `InputError` (`invalid_cursor`) for anything that `encode` did not make."""
+        try:
+            padded = token.encode("ascii") + b"=" * (-len(token) % 4)
+            time, key = base64.urlsafe_b64decode(padded).decode("ascii").split(" ")
+            cursor = cls(datetime.fromisoformat(time), int(key))
+            sound = 0 <= cursor.key < _MAX_KEY and cursor.occurred_at.tzinfo is not None
+            if not sound or cursor.encode() != token:
+                raise ValueError(token)
+        except (ValueError, binascii.Error) as error:
+            raise InputError("cursor: not one that this service gave", code="invalid_cursor") from error
+        return cursor
+
+
+@dataclass(frozen=True)
+class Page:
+    """Comments, newest first, and the cursor of the next page, if there is one."""
+
+    comments: list[StoredComment] = field(default_factory=list)
+    next_cursor: str | None = None

@@ -1,0 +1,31 @@
+"""What Alembic runs: the migrations, on the connection that `service.database.migrate` hands over.
+
+Called by the `alembic` command it opens the database of the settings itself.
+"""
+
+from alembic import context
+from sqlalchemy.engine import Connection
+
+from service import tables
+from service.database import open_engine, write
+from service.settings import Settings
+
+
+def run(conn: Connection) -> None:
+    """Run inside the caller's transaction: all migrations or none."""
+    context.configure(
+        connection=conn,
+        target_metadata=tables.metadata,
+        compare_server_default=True,
+        render_as_batch=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    with write(open_engine(Settings().database_url)) as own:
+        run(own)

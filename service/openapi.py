@@ -1,0 +1,54 @@
+"""The OpenAPI document: what FastAPI gathers, and the schemas it cannot know of."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from service.intake import CommentIn
+from service.problems import Problem
+
+_REF = "#/components/schemas/{model}"
+_EXAMPLE = {
+    "comments": [
+        {
+            "id": "r-1041",
+            "text": "Agent was kind but nobody ever fixed my bill.",
+            "question": "What could we improve?",
+            "touchpoint": "support.phone",
+            "occurred_at": "2026-11-20T09:12:00Z",
+            "scores": {"nps": 3, "csat": 2, "ces": 6},
+        }
+    ]
+}
+COMMENTS_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["comments"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "comments": {"type": "array", "items": {"$ref": _REF.format(model="CommentIn")}}
+                    },
+                },
+                "example": _EXAMPLE,
+            }
+        },
+    }
+}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document of an application; made once."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        _, ours = models_json_schema([(CommentIn, "validation"), (Problem, "validation")], ref_template=_REF)
+        schema.setdefault("components", {}).setdefault("schemas", {}).update(ours["$defs"])
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,128 @@
+"""Errors on their way out: RFC 9457 `application/problem+json`, or a plain page for a person with a browser.
+
+One handler for our own errors, one each for the framework's, and a last one that tells nothing of what went
+wrong inside (that is for the log).
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+import models
+from service.render import render
+
+MEDIA_TYPE = "application/problem+json"
+_STATUS = {
+    "invalid_encoding": 400,
+    "invalid_json": 400,
+    "client_disconnected": 400,
+    "cross_site": 403,
+    "unknown_comment": 404,
+    "unknown_touchpoint": 404,
+    "body_too_large": 413,
+    "too_many_comments": 413,
+    "database_unavailable": 503,
+    "model_busy": 503,
+    "model_timeout": 504,
+}
+_RETRY = frozenset({429, 503, 504})
+_CODES = {404: "not_found", 405: "method_not_allowed", 500: "internal_error"}
+
+_DETAILS = {404: "there is nothing at this address", 405: "this address does not take this method"}
+_PARAMETERS = {
+    "missing": ("missing_field", "is needed"),
+    "extra_forbidden": ("unknown_field", "is not a parameter of this call"),
+}
+
+log = logging.getLogger("listenwell")
+
+
+class Problem(BaseModel):
+    """Why a request was not answered (RFC 9457)."""
+
+    type: str = Field("about:blank", description="What kind of problem; `code` says it more precisely.")
+    title: str = Field(description="The phrase of the HTTP status.")
+    status: int
+    code: str = Field(description="Stable, for programs.")
+    detail: str = Field(description="For people; names the field, the limit or the item.")
+    instance: str = Field(description="The path that was asked for.")
+
+
+def install(app: FastAPI) -> None:
+    """Give an application its error handlers."""
+    app.add_exception_handler(models.ListenwellError, _ours)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(sa.exc.OperationalError, _database)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(request: Request, status: int, code: str, detail: str) -> Response:
+    """One problem as a response: JSON, or a page where the path is one for people."""
+    body = Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        instance=request.url.path,
+    )
+    headers = {"Retry-After": "1"} if status in _RETRY else {}
+    if _for_people(request):
+        return render("problem.html", status=status, headers=headers, problem=body)
+    return JSONResponse(body.model_dump(), status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that can answer with these problems."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def _for_people(request: Request) -> bool:
+    return not request.url.path.startswith("/v1") and "text/html" in request.headers.get("accept", "")
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, models.ListenwellError)
+    told = isinstance(error, models.InputError | models.CommentError)
+    status = _STATUS.get(error.code, 422 if told else 500)
+    if status >= 500:
+        log.error("%s %s: %s [%s]", request.method, request.url.path, error.detail, error.code)
+    return problem(request, status, error.code, error.detail)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    code = _CODES.get(status, HTTPStatus(status).phrase.lower().replace(" ", "_"))
+    detail = _DETAILS.get(status, str(error.detail))
+    response = problem(request, status, code, detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    name = ascii(".".join(str(part) for part in first["loc"][1:]))[1:-1][:80]
+    code, detail = _PARAMETERS.get(first["type"], ("invalid_value", first["msg"]))
+    return problem(request, 422, code, f"{name}: {detail}")
+
+
+async def _database(request: Request, error: Exception) -> Response:
+    assert isinstance(error, sa.exc.OperationalError)
+    log.error("%s %s: database: %s", request.method, request.url.path, error.orig)
+    return problem(request, 503, "database_unavailable", "the database cannot be reached or is busy")
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("%s %s", request.method, request.url.path, exc_info=error)
+    return problem(request, 500, "internal_error", "something went wrong on our side")

@@ -1,0 +1,108 @@
+"""What one comment adds to the daily sums of its touchpoints. Pure: no SQL, no clock.
+
+    contribution(record, analysis)  →  {("support.phone", date(2026, 11, 20), "nps_detractors"): 1, …}
+
+Stored sums are the sum of the contributions of the stored comments, so a change of what is counted here needs
+a migration that recounts. All values are integers (scores in ten-thousandths), so that sums are exact in any
+order.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, date
+from typing import Any
+
+from service.records import CommentRecord, StoredTouchpoint
+
+WHOLE = "*"
+"""The touchpoint under which every comment counts once; no client's slug can be that."""
+SCALE = 10_000
+"""Scores are summed as whole ten-thousandths: analyses have four decimals."""
+LABEL = "label:"
+MODEL = "model:"
+MEASURES = (
+    "n",
+    "analyzed",
+    "not_analyzed",
+    "no_content",
+    "nps_promoters",
+    "nps_passives",
+    "nps_detractors",
+    "csat_n",
+    "csat_satisfied",
+    "ces_n",
+    "ces_sum",
+    "ces_sum_squares",
+    "sentiment_n",
+    "sentiment_sum",
+    "sentiment_positive",
+    "sentiment_negative",
+    "empathy_n",
+    "empathy_sum",
+)
+"""All measures but `label:<id>` and `model:<version>`."""
+
+RollupKey = tuple[str, date, str]
+
+
+def touchpoints_of(record: CommentRecord, analysis: Mapping[str, Any]) -> tuple[StoredTouchpoint, ...]:
+    """Where a comment counts: under the touchpoint it names, else under each that the analysis inferred."""
+    if record.touchpoint is not None:
+        return (StoredTouchpoint(record.touchpoint, inferred=False),)
+    return tuple(StoredTouchpoint(t["id"], inferred=True) for t in analysis["touchpoints"])
+
+
+def contribution(record: CommentRecord, analysis: Mapping[str, Any]) -> Counter[RollupKey]:
+    """The counts of one comment by (touchpoint, day in UTC, measure); `analysis` is the contract's object."""
+    day = record.occurred_at.astimezone(UTC).date()
+    counts = _answers(record) + _findings(analysis)
+    # Not `+`: that would drop sums below zero.
+    sums = _scores(analysis)
+    places = [WHOLE, *(touchpoint.id for touchpoint in touchpoints_of(record, analysis))]
+    return Counter(
+        {
+            (place, day, measure): value
+            for place in places
+            for measure, value in [*counts.items(), *sums.items()]
+            if value
+        }
+    )
+
+
+def _answers(record: CommentRecord) -> Counter[str]:
+    counts = Counter(["n"])
+    if record.nps is not None:
+        side = "promoters" if record.nps >= 9 else "passives" if record.nps >= 7 else "detractors"
+        counts[f"nps_{side}"] = 1
+    if record.csat is not None:
+        counts["csat_n"] = 1
+        counts["csat_satisfied"] = int(record.csat >= 4)
+    if record.ces is not None:
+        counts["ces_n"] = 1
+        counts["ces_sum"] = record.ces
+        counts["ces_sum_squares"] = record.ces**2
+    return counts
+
+
+def _findings(analysis: Mapping[str, Any]) -> Counter[str]:
+    counts = Counter([analysis["status"]])
+    if analysis["status"] != "analyzed":
+        return counts
+    counts[MODEL + analysis["model_version"]] = 1
+    counts["no_content"] = int(analysis["no_content"])
+    counts.update(LABEL + mention["id"] for mention in [*analysis["issues"], *analysis["strengths"]])
+    if analysis["sentiment"] is not None:
+        counts["sentiment_n"] = 1
+        if analysis["sentiment"]["label"] != "neutral":
+            counts[f"sentiment_{analysis['sentiment']['label']}"] = 1
+    if analysis["empathy"] is not None:
+        counts["empathy_n"] = 1
+    return counts
+
+
+def _scores(analysis: Mapping[str, Any]) -> dict[str, int]:
+    return {
+        f"{name}_sum": round(analysis[name]["score"] * SCALE)
+        for name in ("sentiment", "empathy")
+        if analysis["status"] == "analyzed" and analysis[name] is not None
+    }

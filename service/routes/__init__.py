@@ -1,0 +1,1 @@
+"""The HTTP surface: one router a file, thin; what they need comes in as `Given`."""

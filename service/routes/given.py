@@ -1,0 +1,97 @@
+"""What routes are given: the application's parts, and the query parameters that several share."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+import models
+from service.analyse import Desk
+from service.metrics import Rules
+from service.model import ModelInForce
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an application is made of once it has started."""
+
+    settings: Settings
+    engine: sa.Engine
+    desk: Desk
+    model: ModelInForce
+    rules: Rules
+
+
+async def parts_of(request: Request) -> Parts:
+    """The parts of the application that answers. Raises `InputError` for an address that no database can hold."""
+    if "\0" in request.url.path or b"%00" in request.scope["query_string"]:
+        raise models.InputError("an address must not contain the character U+0000", code="invalid_value")
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+async def from_our_own_pages(request: Request) -> None:
+    """Refuse what a web page of another site sends through its reader's browser (`cross_site`).
+
+    There is no key yet, so a browser on this machine is all that another site would need. Programs other
+    than browsers send no such header.
+    """
+    site = request.headers.get("sec-fetch-site", "none")
+    if request.method not in ("GET", "HEAD") and site not in ("none", "same-origin"):
+        raise models.InputError("a page of another site may not change anything here", code="cross_site")
+
+
+class Query(BaseModel):
+    """Query parameters: an empty one is one not given, an unknown one is refused by name."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, values: Any) -> Any:
+        return (
+            {name: value for name, value in values.items() if value != ""}
+            if isinstance(values, dict)
+            else values
+        )
+
+
+class Range(Query):
+    """From which day to before which."""
+
+    from_: str | None = Field(None, alias="from", description="First day, like 2026-10-01 (UTC).")
+    to: str | None = Field(None, description="The day after the last one.")
+
+    def days(self) -> tuple[date | None, date | None]:
+        """The range. Raises `InputError` "invalid_value" naming the parameter."""
+        return day("from", self.from_), day("to", self.to)
+
+
+Given = Annotated[Parts, Depends(parts_of)]
+
+
+def day(name: str, value: str | None) -> date | None:
+    """A day from a query. Raises `InputError` "invalid_value" for anything but YYYY-MM-DD."""
+    if value is None:
+        return None
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise models.InputError(f"{name}: must be a date like 2026-11-20", code="invalid_value")
+
+
+def label(name: str, value: str | None, taxonomy: models.Taxonomy) -> str | None:
+    """An issue or strength id from a query. Raises `InputError` "invalid_value" if there is none such."""
+    if value is None:
+        return None
+    known = taxonomy.by_id.get(value)
+    if known is None or known.polarity != name:
+        raise models.InputError(f"{name}: no {name} of the taxonomy has this id", code="invalid_value")
+    return value

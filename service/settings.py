@@ -1,0 +1,73 @@
+"""What can be set from outside: environment variables with the prefix `LISTENWELL_`.
+
+    LISTENWELL_PORT=8080 listenwell serve
+
+Read by whoever starts something (a command, the service, a test), never on import, and passed down.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.errors import InputError
+
+PREFIX = "LISTENWELL_"
+
+
+def _number(value: object) -> object:
+    """A variable of the environment is text, and a choice between numbers would not take it for one."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+class Settings(BaseSettings):
+    """One field a setting; the descriptions are the documentation.
+
+    Raises `InputError` (`invalid_setting`) naming the variable and what it may be.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    database_url: str = Field(
+        default="sqlite:///listenwell.db", description="Where comments are kept, as an SQLAlchemy URL."
+    )
+    model: str = Field(
+        default="default",
+        description='The model that tags: "default" (the shipped one), "weightless" or a model folder.',
+    )
+    runtime: Literal["onnx", "torch"] = Field(
+        default="onnx",
+        description="What runs the model; torch needs the training extra and takes a GPU if there is one.",
+    )
+    threads: int = Field(default=1, ge=1, description="Cores that one call of the model may use.")
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on; the default is reachable from this machine only.",
+    )
+    port: int = Field(default=3000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(default=1, ge=1, description="API processes that `listenwell serve` starts.")
+    max_body_bytes: int = Field(default=8_388_608, ge=1, description="Largest request body, in bytes.")
+    max_batch: int = Field(default=500, ge=1, description="Most comments in one request.")
+    ces_easiest: Annotated[Literal[1, 7], BeforeValidator(_number)] = Field(
+        default=7,
+        description="The end of the customer effort scale that means easiest. Set 1 for an old-style scale "
+        "where low is easy: the metrics then turn it over, so that 7 is easiest in every answer.",
+    )
+    hide_below: int = Field(
+        default=5, ge=2, description="With fewer answers than this a metric shows its count but no value."
+    )
+    low_base_below: int = Field(
+        default=30,
+        ge=2,
+        description="With fewer comments than this a touchpoint is marked as having a low base.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="How much is logged."
+    )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            wrong = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+            raise InputError("; ".join(wrong), code="invalid_setting") from error

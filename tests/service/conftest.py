@@ -1,0 +1,20 @@
+"""An application of its own for each test, with the weightless model and a database in a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+import models
+from service.app import create_app
+from service.settings import Settings
+
+
+@pytest.fixture
+def client(tmp_path: Path, pipeline: models.Pipeline) -> Iterator[TestClient]:
+    settings = Settings(
+        model="weightless", database_url=f"sqlite:///{tmp_path / 'http.db'}", max_body_bytes=100_000
+    )
+    with TestClient(create_app(settings, pipeline.analyze), raise_server_exceptions=False) as client:
+        yield client

@@ -1,0 +1,172 @@
+"""The commands as they are typed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import models
+from models.command import main
+from service.analyse import Desk, Results
+
+ROWS: list[dict[str, Any]] = [
+    {"id": "1", "text": "Checkout was easy.", "touchpoint": "order", "scores": {"nps": 9}},
+    {"id": "2", "text": "The parcel was late and nobody told me."},
+    {"id": "3", "text": "n/a", "touchpoint": "order", "scores": {"nps": 6}},
+]
+
+
+@pytest.fixture(autouse=True)
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder and a database of its own, and the weightless model."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LISTENWELL_MODEL", "weightless")
+    monkeypatch.setenv("LISTENWELL_DATABASE_URL", f"sqlite:///{tmp_path / 'cli.db'}")
+
+
+def run(*arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(main, arguments, input=stdin)
+
+
+def jsonl(name: str, rows: list[Any]) -> str:
+    Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return name
+
+
+def totals() -> dict[str, int]:
+    found = json.loads(run("touchpoints", "--json").stdout)
+    return {one["touchpoint"]: one["n"] for one in (found["total"], *found["touchpoints"])}
+
+
+def test_analyze_writes_one_analysis_a_line_in_order() -> None:
+    result = run("analyze", jsonl("in.jsonl", ROWS), "--output", "out.jsonl")
+    assert result.exit_code == 0
+    lines = [json.loads(line) for line in Path("out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["id"] for line in lines] == ["1", "2", "3"]
+    assert lines[2]["no_content"]
+
+
+def test_analyze_lists_what_it_cannot_read_and_goes_on() -> None:
+    rows = [*ROWS * 30, {"text": 5}, {"text": "last"}]
+    result = run("analyze", "-", stdin="".join(json.dumps(row) + "\n" for row in rows))
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 91
+    (error,) = [json.loads(line) for line in result.stderr.splitlines()]
+    assert (error["index"], error["code"]) == (90, "invalid_type")
+
+
+def test_backfill_counts_and_is_safe_to_run_twice() -> None:
+    path = jsonl("in.jsonl", ROWS)
+    first = run("backfill", path)
+    assert first.exit_code == 0
+    assert "3 created, 0 replayed, 0 replaced, 0 failed" in first.stdout
+    assert "all comments" in first.stdout
+    before = totals()
+    assert "0 created, 3 replayed, 0 replaced, 0 failed" in run("backfill", path).stdout
+    jsonl("in.jsonl", [*ROWS[:2], ROWS[2] | {"text": "Slow till"}])
+    assert "0 created, 2 replayed, 1 replaced, 0 failed" in run("backfill", path).stdout
+    assert totals() == before == {"*": 3, "order": 2, "delivery": 1}
+
+
+def test_backfill_lists_what_failed() -> None:
+    rows = [
+        *({"id": f"b{i}", "text": "x", "scores": {"nps": 11}} for i in range(25)),
+        {"text": "no id"},
+        ROWS[0],
+    ]
+    result = run("backfill", jsonl("in.jsonl", rows), "--errors", "errors.jsonl")
+    assert result.exit_code == 1
+    assert "1 created, 0 replayed, 0 replaced, 26 failed" in result.stdout
+    assert "row 1 (id b0): scores.nps: must be 10 or less [out_of_range]" in result.stderr
+    assert "and 6 more" in result.stderr
+    errors = [json.loads(line) for line in Path("errors.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [error["index"] for error in errors] == list(range(26))
+    assert errors[-1]["code"] == "missing_field"
+
+
+def test_backfill_can_make_ids_and_give_a_touchpoint() -> None:
+    Path("shop.csv").write_text("text,Score\nEasy,9\nSlow,2\n", encoding="utf-8")
+    result = run("backfill", "shop.csv", "--id-from-line", "--touchpoint", "till", "--map", "nps=Score")
+    assert "2 created" in result.stdout
+    assert totals() == {"*": 2, "till": 2}
+    assert (
+        "2 replayed"
+        in run("backfill", "shop.csv", "--id-from-line", "--touchpoint", "till", "--map", "nps=Score").stdout
+    )
+
+
+def test_the_same_id_twice_in_one_file_is_told_wherever_it_stands() -> None:
+    rows = [{"id": f"r{i}", "text": "fine"} for i in range(100)]
+    result = run("backfill", jsonl("in.jsonl", [*rows, {"id": "r0", "text": "other"}]))
+    assert "100 created, 0 replayed, 0 replaced, 1 failed" in result.stdout
+    assert "row 101 (id r0)" in result.stderr
+
+
+def test_an_interrupted_backfill_keeps_what_it_counted_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = jsonl("in.jsonl", [{"id": f"r{i}", "text": "fine"} for i in range(150)])
+    record, calls = Desk.record, []
+
+    def interrupted(desk: Desk, items: Any, **options: Any) -> Results:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return record(desk, items, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Desk, "record", interrupted)
+        stopped = run("backfill", path)
+    assert stopped.exit_code == 130
+    assert "64 created" in stopped.stdout
+    assert totals()["*"] == 64
+    assert "86 created, 64 replayed" in run("backfill", path).stdout
+
+
+def test_touchpoints_of_some_days() -> None:
+    assert "No comments in these days" in run("touchpoints").stdout
+    dated = [row | {"occurred_at": f"2026-10-0{day}T09:00:00Z"} for day, row in enumerate(ROWS, start=1)]
+    run("backfill", jsonl("in.jsonl", dated))
+    found = json.loads(run("touchpoints", "--from", "2026-10-02", "--to", "2026-10-03", "--json").stdout)
+    assert found["total"]["n"] == 1
+    assert "order" in run("touchpoints").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["backfill", "none.csv"], "unreadable_file"),
+        (["backfill", "in.txt"], "unknown_format"),
+        (["backfill", "in.jsonl", "--map", "text"], "FIELD=COLUMN"),
+        (["backfill", "in.jsonl", "--map", "stars=x"], "unknown_field"),
+        (["backfill", "in.jsonl", "--engine", "cloud"], "cloud"),
+        (["analyze", "in.jsonl", "--model", "no-such-folder"], "invalid_artifact"),
+        (["touchpoints", "--from", "monday"], "invalid_value"),
+        (["serve", "--host", "example.org"], "invalid_setting"),
+        (["serve", "--port", "0"], "0"),
+    ],
+)
+def test_wrong_use_is_one_line_and_status_2(arguments: list[str], message: str) -> None:
+    jsonl("in.jsonl", ROWS)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LISTENWELL_WORKERS", "many")
+    result = run("touchpoints")
+    assert result.exit_code == 2
+    assert "LISTENWELL_WORKERS" in result.stderr
+    monkeypatch.setenv("LISTENWELL_WORKERS", "1")
+    monkeypatch.setenv("LISTENWELL_DATABASE_URL", "sqlite:////no/such/folder/a.db")
+    assert "database_unavailable" in run("touchpoints").stderr
+
+
+def test_the_shipped_example_goes_in_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = Path(models.__file__).parents[1] / "examples" / "feedback.csv"
+    result = run("backfill", str(example))
+    assert result.exit_code == 0, result.stderr
+    assert " 0 failed" in result.stdout
+    assert totals()["*"] >= 300

@@ -1,0 +1,145 @@
+"""Opening, locking and migrating a database."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine
+
+from models import InputError
+from service import tables
+from service.database import alembic_config, migrate, open_engine, read, write
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_sqlite_is_opened_for_service(engine: Engine) -> None:
+    with read(engine) as conn:
+        settings = {
+            name: conn.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert settings == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+@pytest.mark.parametrize("url", ["", "no url", "sqlite://", "sqlite:///:memory:", "nosuch://host/db"])
+def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
+    with pytest.raises(InputError) as caught:
+        open_engine(url)
+    assert caught.value.code == "database_unavailable"
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone/listenwell\.db") as caught:
+        open_engine(f"sqlite:///{tmp_path}/gone/listenwell.db")
+    assert caught.value.code == "database_unavailable"
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("Not a database, but something of somebody's. " * 100)
+    with pytest.raises(InputError, match="not a database"):
+        open_engine(f"sqlite:///{path}")
+    assert path.read_text().startswith("Not a database")
+
+
+def test_a_password_is_never_shown() -> None:
+    with pytest.raises(InputError) as caught:
+        open_engine("nosuch://me:secret@host/db")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
+    row = {"tenant": "t", "touchpoint": "*", "day": sa.func.date("2026-01-01"), "measure": "n", "value": 1}
+
+    def fail() -> None:
+        with write(engine) as conn:
+            conn.execute(tables.rollup.insert().values(row))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with read(engine) as conn:
+        assert conn.scalar(sa.select(sa.func.count()).select_from(tables.rollup)) == 0
+
+
+def test_a_reader_neither_waits_for_a_writer_nor_sees_half_of_it(engine: Engine) -> None:
+    count = sa.select(sa.func.count()).select_from(tables.rollup)
+    row = {"tenant": "t", "touchpoint": "*", "day": sa.func.date("2026-01-01"), "measure": "n", "value": 1}
+    with write(engine) as writer:
+        writer.execute(tables.rollup.insert().values(row))
+        with read(engine) as reader:
+            assert reader.scalar(count) == 0
+    with read(engine) as reader:
+        assert reader.scalar(count) == 1
+
+
+def test_a_second_writer_waits_for_the_first(engine: Engine) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with write(engine):
+            order.append("second")
+
+    with write(engine):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_lower_case_knows_more_than_ascii(engine: Engine) -> None:
+    with read(engine) as conn:
+        assert conn.execute(sa.select(sa.func.lower("CAFÉ ÜBER ΣΟΦΙΑ"), sa.func.lower(None))).one() == (
+            "café über σοφια",
+            None,
+        )
+
+
+def test_the_migrations_make_the_tables(engine: Engine) -> None:
+    with read(engine) as conn:
+        context = MigrationContext.configure(conn, opts={"compare_type": True})
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_down_and_up_again(engine: Engine) -> None:
+    with write(engine) as conn:
+        command.downgrade(alembic_config(conn), "base")
+    assert sa.inspect(engine).get_table_names() == ["alembic_version"]
+    migrate(engine)
+    migrate(engine)
+    assert set(tables.metadata.tables) < set(sa.inspect(engine).get_table_names())
+
+
+def test_a_failed_migration_leaves_nothing(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'half.db'}")
+    with write(engine) as conn:
+        conn.exec_driver_sql("CREATE TABLE rollup (something_else INTEGER)")
+    with pytest.raises(sa.exc.OperationalError, match="already exists"):
+        migrate(engine)
+    assert sa.inspect(engine).get_table_names() == ["rollup"]
+    engine.dispose()
+
+
+def test_several_processes_may_start_on_a_new_database_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    code = "import sys; from service.database import *; migrate(open_engine(sys.argv[1]))"
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for process in started:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    engine = open_engine(url)
+    with read(engine) as conn:
+        assert conn.exec_driver_sql("SELECT version_num FROM alembic_version").all() == [("0001",)]
+    engine.dispose()

@@ -1,0 +1,180 @@
+"""Rows of files: what is wrong with the file ends it by name, what is wrong with a line is that line's error."""
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import models
+from service.files import open_source
+
+
+def written(folder: Path, name: str, content: str | bytes) -> str:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(path)
+
+
+def rows(path: str, **columns: str) -> list[object]:
+    return list(open_source(path, columns).rows())
+
+
+def fault(path: str, **columns: str) -> models.InputError:
+    with pytest.raises(models.InputError) as caught:
+        rows(path, **columns)
+    return caught.value
+
+
+def test_csv_cells_become_fields(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "a.csv",
+        "id,text,nps,csat,metadata.region,occurred_at\r\n"
+        'r1,"Two lines,\nand ""quotes""",9,,north,2026-11-01T08:00:00Z\r\n'
+        "r2,,,4.0,,\r\n\r\n",
+    )
+    assert rows(path) == [
+        {
+            "id": "r1",
+            "text": 'Two lines,\nand "quotes"',
+            "scores": {"nps": 9},
+            "metadata": {"region": "north"},
+            "occurred_at": "2026-11-01T08:00:00Z",
+        },
+        {"id": "r2", "text": "", "scores": {"csat": 4.0}},
+    ]
+    assert open_source(path).count() == 2
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
+    assert rows(written(tmp_path, "a.csv", b"\xef\xbb\xbftext,id\nfine,1\n")) == [{"text": "fine", "id": "1"}]
+
+
+def test_columns_can_be_mapped(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "Antwort,Note,Region\nAlles gut,10,Nord\n")
+    mapped = rows(path, text="Antwort", nps="Note", **{"metadata.region": "Region"})
+    assert mapped == [{"text": "Alles gut", "scores": {"nps": 10}, "metadata": {"region": "Nord"}}]
+
+
+def test_a_wrong_header_names_what_was_found(tmp_path: Path) -> None:
+    error = fault(written(tmp_path, "a.csv", "id,comment\n1,hello\n"))
+    assert error.code == "invalid_header"
+    assert '"id", "comment"' in error.detail
+    assert "--map text=COLUMN" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "code", "hint"),
+    [
+        ("id;text", {}, "invalid_header", "commas"),
+        ("id,text,text", {}, "invalid_header", "several columns"),
+        (",text", {}, "invalid_header", "column 1 has no name"),
+        ("", {}, "invalid_header", "nothing"),
+        ("id,text,region", {}, "unknown_field", "--map metadata.region=region"),
+        ("id,text", {"nps": "score"}, "invalid_header", '"score"'),
+        ("id,text", {"stars": "id"}, "unknown_field", "stars"),
+    ],
+)
+def test_headers_that_are_refused(
+    tmp_path: Path, header: str, columns: dict[str, str], code: str, hint: str
+) -> None:
+    error = fault(written(tmp_path, "a.csv", f"{header}\n"), **columns)
+    assert error.code == code
+    assert hint in error.detail
+
+
+def test_latin_1_is_told_with_its_line_and_the_remedy(tmp_path: Path) -> None:
+    error = fault(written(tmp_path, "a.csv", "id,text\n1,fine\n2,caf\xe9\n".encode("latin-1")))
+    assert error.code == "invalid_encoding"
+    assert "line 3" in error.detail
+    assert "CSV UTF-8" in error.detail
+
+
+@pytest.mark.parametrize("broken", ['2,"never closed\n3,more\n', '2,"closed"too early\n'])
+def test_a_broken_quote_is_told_with_its_line(tmp_path: Path, broken: str) -> None:
+    error = fault(written(tmp_path, "a.csv", "id,text\n1,fine\n" + broken))
+    assert error.code == "invalid_csv"
+    assert "line 3" in error.detail
+
+
+def test_a_line_with_too_many_or_too_few_cells_is_an_error_of_its_own(tmp_path: Path) -> None:
+    first, second, third = rows(written(tmp_path, "a.csv", "id,text\n1,fine, really\n2\n3,good\n"))
+    assert isinstance(first, models.CommentError)
+    assert "line 2 has 3 cells, the header has 2" in first.detail
+    assert isinstance(second, models.CommentError)
+    assert third == {"id": "3", "text": "good"}
+
+
+def test_a_cell_of_200_000_characters_is_left_for_the_intake_to_refuse(tmp_path: Path) -> None:
+    (row,) = rows(written(tmp_path, "a.csv", f"id,text\n1,{'x' * 200_000}\n"))
+    assert isinstance(row, dict)
+    assert len(row["text"]) == 200_000
+
+
+def test_a_bad_line_of_jsonl_is_not_the_end(tmp_path: Path) -> None:
+    lines = (
+        b'\xef\xbb\xbf{"id":"1","text":"a"}\n\n{"id":\n\xff\xfe\n[1]\n'
+        + b"[" * 100_000
+        + b'\n{"id":"2","text":"b"}\n'
+    )
+    path = written(tmp_path, "a.jsonl", lines)
+    first, cut, binary, array, deep, last = rows(path)
+    assert (first, array, last) == ({"id": "1", "text": "a"}, [1], {"id": "2", "text": "b"})
+    codes = [error.code for error in (cut, binary, deep) if isinstance(error, models.CommentError)]
+    assert codes == ["invalid_json", "invalid_encoding", "invalid_json"]
+    assert isinstance(cut, models.CommentError)
+    assert "line 3" in cut.detail
+    assert open_source(path).count() == 6
+
+
+def test_jsonl_can_be_mapped_and_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO(b'{"key":"1","answer":"a","nps":7,"scores":{"ces":2}}\n')
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=stream))
+    source = open_source("-", {"id": "key", "text": "answer"})
+    assert source.count() is None
+    assert list(source.rows()) == [{"id": "1", "text": "a", "scores": {"ces": 2, "nps": 7}}]
+
+
+def test_parquet_rows(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "id": [1, 2],
+            "text": ["fine", ""],
+            "scores": [{"nps": 9, "csat": None}, None],
+            "metadata": pa.array([[("region", "north")], []], pa.map_(pa.string(), pa.string())),
+            "ces": [float("nan"), 6.0],
+            "occurred_at": pa.array([datetime(2026, 11, 1, tzinfo=UTC), None], pa.timestamp("us", "UTC")),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    path = str(tmp_path / "a.parquet")
+    assert rows(path) == [
+        {
+            "id": "1",
+            "text": "fine",
+            "scores": {"nps": 9},
+            "metadata": {"region": "north"},
+            "occurred_at": "2026-11-01T00:00:00Z",
+        },
+        {"id": "2", "text": "", "metadata": {}, "scores": {"ces": 6.0}},
+    ]
+    assert open_source(path).count() == 2
+
+
+def test_parquet_that_is_none_or_nested_is_refused(tmp_path: Path) -> None:
+    assert fault(written(tmp_path, "a.parquet", b"PAR1 not really")).code == "invalid_parquet"
+    pq.write_table(pa.table({"text": ["a"], "customer_id": [["u1", "u2"]]}), tmp_path / "b.parquet")
+    error = fault(str(tmp_path / "b.parquet"))
+    assert error.code == "invalid_parquet"
+    assert '"customer_id"' in error.detail
+    whole = (tmp_path / "b.parquet").read_bytes()
+    assert fault(written(tmp_path, "c.parquet", whole[:-20])).code == "invalid_parquet"
+
+
+def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+    assert fault(str(tmp_path / "none.csv")).code == "unreadable_file"
+    assert fault(written(tmp_path, "a.xlsx", "")).code == "unknown_format"
