@@ -1,5 +1,7 @@
 """Open a model by name or folder: `load()`."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -9,9 +11,21 @@ from models.errors import ArtifactError, MissingExtraError
 from models.heads import Calibration
 from models.pipeline import Pipeline
 from models.scorer import Scorer
+from models.taxonomy import Taxonomy
 
 Runtime = Literal["onnx", "torch"]
 DEFAULT = Path(__file__).with_name("default")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a model without its weights. `artifact` is None for the weightless one."""
+
+    version: str
+    taxonomy: Taxonomy
+    calibration: Calibration
+    thresholds: Mapping[str, float]
+    artifact: Artifact | None
 
 
 def load(model: str | Path = "default", *, runtime: Runtime = "onnx", threads: int = 1) -> Pipeline:
@@ -20,31 +34,34 @@ def load(model: str | Path = "default", *, runtime: Runtime = "onnx", threads: i
     `threads` is the number of cores one call may use. Raises `ArtifactError` if the folder is not a sound
     model, `MissingExtraError` if `runtime="torch"` and torch is not installed.
     """
-    if model == "weightless":
-        return _weightless()
-    artifact = open_artifact(DEFAULT if model == "default" else Path(model))
-    tax = taxonomy.from_dict(artifact.json("taxonomy.json"))
+    facts = facts_of(model)
     return Pipeline(
-        _scorer(artifact, runtime, threads),
-        tax,
+        _scorer(facts, runtime, threads),
+        facts.taxonomy,
+        version=facts.version,
+        calibration=facts.calibration,
+        thresholds=facts.thresholds,
+    )
+
+
+def facts_of(model: str | Path) -> Facts:
+    """Read about a model, named as for `load`, without loading it. Raises `ArtifactError` as `load` does."""
+    if model == "weightless":
+        return Facts(weightless.VERSION, taxonomy.load(), weightless.CALIBRATION, {}, None)
+    artifact = open_artifact(DEFAULT if model == "default" else Path(model))
+    return Facts(
         version=artifact.version,
+        taxonomy=taxonomy.from_dict(artifact.json("taxonomy.json")),
         calibration=Calibration.from_dict(artifact.json("calibration.json")),
         thresholds=artifact.json("thresholds.json"),
+        artifact=artifact,
     )
 
 
-def _weightless() -> Pipeline:
-    tax = taxonomy.load()
-    return Pipeline(
-        weightless.WeightlessScorer(tax),
-        tax,
-        version=weightless.VERSION,
-        calibration=weightless.CALIBRATION,
-        thresholds={},
-    )
-
-
-def _scorer(artifact: Artifact, runtime: Runtime, threads: int) -> Scorer:
+def _scorer(facts: Facts, runtime: Runtime, threads: int) -> Scorer:
+    artifact = facts.artifact
+    if artifact is None:
+        return weightless.WeightlessScorer(facts.taxonomy)
     from models.encoder import Encoder
 
     if runtime == "onnx":

@@ -5,16 +5,11 @@ An API process that hands the tagging to the encoder service needs this and not 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import models
-from models.artifact import open_artifact
 from models.heads import Calibration
-from models.loading import DEFAULT
-from models.taxonomy import from_dict
-
-WEIGHTLESS = "weightless"
+from models.loading import facts_of
 
 
 @dataclass(frozen=True)
@@ -31,18 +26,14 @@ class ModelInForce:
 
 def model_in_force(name: str) -> ModelInForce:
     """Read about the model of this name or folder. Raises `ArtifactError` if it is not a sound one."""
-    if name == WEIGHTLESS:
-        pipeline = models.load(name)
-        return ModelInForce(
-            name, pipeline.version, pipeline.taxonomy, pipeline.calibration, pipeline.thresholds, None
-        )
-    artifact = open_artifact(DEFAULT if name == "default" else Path(name))
+    facts = facts_of(name)
+    artifact = facts.artifact
     return ModelInForce(
         # A folder's path is nobody's business outside.
-        name=artifact.path.name,
-        version=artifact.version,
-        taxonomy=from_dict(artifact.json("taxonomy.json")),
-        calibration=Calibration.from_dict(artifact.json("calibration.json")),
-        thresholds=artifact.json("thresholds.json"),
-        card=artifact.json("card.json") if (artifact.path / "card.json").exists() else None,
+        name=artifact.path.name if artifact else name,
+        version=facts.version,
+        taxonomy=facts.taxonomy,
+        calibration=facts.calibration,
+        thresholds=facts.thresholds,
+        card=artifact.json("card.json") if artifact and (artifact.path / "card.json").exists() else None,
     )

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
@@ -19,7 +20,7 @@ from models.encoder import Encoder, Windows, collate
 from models.errors import InputError
 from models.heads import Calibration, Layout
 from models.network import Network
-from models.pipeline import Pipeline
+from models.pipeline import Pipeline, read
 from models.runtime_onnx import OnnxRuntime
 from models.taxonomy import Taxonomy
 from models.weights import round_weights, save_weights
@@ -51,13 +52,14 @@ def train(
     if (output / MANIFEST).exists():
         raise InputError(f"{output}: there is a model already; choose another folder", code="output_exists")
     output.mkdir(parents=True, exist_ok=True)
-    tax, shape = taxonomy.load(), _shape(config)
-    tokenizer = Tokenizer.from_file(str(base_encoder_path() / "tokenizer.json"))
+    base = base_encoder_path()
+    tax, shape = taxonomy.load(), _shape(base, config)
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     windows = Windows(tokenizer, shape)
     training, held = (make_examples(part, windows, tax) for part in (corpus.training, corpus.held_out))
     say(f"{len(training)} comments to train on, {len(held)} held out")
 
-    network = _network(shape, Layout(tax), config)
+    network = _network(base, shape, Layout(tax), config)
     trainer = Trainer(
         network, Layout(tax), config, output, fingerprint=_fingerprint(corpus, config), report=report
     )
@@ -72,7 +74,9 @@ def train(
     )
     serving = _pipeline(output, windows, tax)
     logits = serving.pooled([comment.comment for comment in corpus.held_out])
-    same = agreement(serving.pooled(_with_words(corpus)), trainer.predict(held), len(Layout(tax).detected))
+    # A comment without words has no example.
+    worded = [place for place, labelled in enumerate(corpus.held_out) if read(labelled.comment).spans]
+    same = agreement(logits[worded], trainer.predict(held), len(Layout(tax).detected))
     calibration, thresholds = calibrate(logits, corpus.held_out, tax, shrinkage=config.thresholds.shrinkage)
     write_json(output / "calibration.json", calibration.to_dict())
     write_json(output / "thresholds.json", thresholds)
@@ -94,26 +98,24 @@ def train(
     return version
 
 
-def _shape(config: RunConfig) -> EncoderConfig:
-    base: dict[str, Any] = json.loads((base_encoder_path() / "config.json").read_text(encoding="utf-8"))
+def _shape(base: Path, config: RunConfig) -> EncoderConfig:
+    shape: dict[str, Any] = json.loads((base / "config.json").read_text(encoding="utf-8"))
     return EncoderConfig(
         base=NAME,
-        hidden_size=base["hidden_size"],
-        num_layers=base["num_hidden_layers"],
-        num_heads=base["num_attention_heads"],
-        intermediate_size=base["intermediate_size"],
-        vocab_size=base["vocab_size"],
-        max_positions=base["max_position_embeddings"],
+        hidden_size=shape["hidden_size"],
+        num_layers=shape["num_hidden_layers"],
+        num_heads=shape["num_attention_heads"],
+        intermediate_size=shape["intermediate_size"],
+        vocab_size=shape["vocab_size"],
+        max_positions=shape["max_position_embeddings"],
         **asdict(config.network),
     )
 
 
-def _network(shape: EncoderConfig, layout: Layout, config: RunConfig) -> Network:
-    import torch
-
+def _network(base: Path, shape: EncoderConfig, layout: Layout, config: RunConfig) -> Network:
     torch.manual_seed(config.seed)
     network = Network(shape, layout.width, dropout=config.loop.dropout)
-    weights = load_file(base_encoder_path() / WEIGHTS)
+    weights = load_file(base / WEIGHTS)
     kept = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
     kept.pop("embeddings.position_ids", None)
     network.encoder.load_state_dict(kept)
@@ -132,12 +134,6 @@ def _write_content(
 def _pipeline(output: Path, windows: Windows, tax: Taxonomy) -> Pipeline:
     scorer = Encoder(windows, OnnxRuntime(output / "model.onnx", threads=2))
     return Pipeline(scorer, tax, version="unsealed", calibration=Calibration(), thresholds={})
-
-
-def _with_words(corpus: Corpus) -> list[Any]:
-    from models.pipeline import read
-
-    return [labelled.comment for labelled in corpus.held_out if read(labelled.comment).spans]
 
 
 def _fingerprint(corpus: Corpus, config: RunConfig) -> str:

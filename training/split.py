@@ -20,7 +20,8 @@ def held_out(texts: Sequence[str], share: float, *, seed: int) -> list[bool]:
     groups = group_near_duplicates(texts)
     firsts: dict[int, str] = {}
     for text, group in zip(texts, groups, strict=True):
-        firsts[group] = min(firsts.get(group, " ".join(_words(text))), " ".join(_words(text)))
+        words = " ".join(_words(text))
+        firsts[group] = min(firsts.get(group, words), words)
     chosen = {group: _uniform(f"{seed} {first}") < share for group, first in firsts.items()}
     return [chosen[group] for group in groups]
 
