@@ -38,7 +38,10 @@ PAPERS = ("card.json", "card.md")  # about the model, not of it: they do not cha
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """The shape of the encoder. `max_tokens` counts a window with its question and special tokens."""
+    """The shape of the encoder. `max_tokens` counts a window with its question and special tokens.
+
+    `architecture` is "bert" or "mpnet": a shipped model is a BERT, a teacher may be either.
+    """
 
     base: str
     hidden_size: int
@@ -51,6 +54,7 @@ class EncoderConfig:
     max_tokens: int = 256
     max_question_tokens: int = 40
     max_windows: int = 64
+    architecture: str = "bert"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ Ids = NDArray[np.int64]
 
 # Tokens of a batch, padding included. Larger batches leave the processor's cache and are slower.
 TOKENS_PER_BATCH = 1024
+# How a window begins, and how its parts end.
+_SIGNS = {"bert": ("[CLS]", "[SEP]"), "mpnet": ("<s>", "</s>")}
 # Without a question there is no first segment but [CLS] [SEP]: the same shape either way.
 _SPECIAL = 3
 
@@ -67,7 +69,7 @@ class Windows:
         tokenizer.no_truncation()
         self._tokenizer = tokenizer
         self._config = config
-        self._cls, self._sep = (_token(tokenizer, sign) for sign in ("[CLS]", "[SEP]"))
+        self._cls, self._sep = (_token(tokenizer, sign) for sign in _SIGNS[config.architecture])
 
     def cut(self, readings: Sequence[Reading]) -> list[list[Window]]:
         """The windows of each reading, in order."""

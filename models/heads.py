@@ -10,6 +10,9 @@ A scorer gives one row of logits for each span of a comment. `Layout` says what 
     intent        5   as in the taxonomy              the same
     weight        1   how much the span counts for the whole
 
+A taxonomy of a person's own categories has their columns in place of all but the last: among those that are
+there or not, or as one more choice where they exclude each other.
+
 So the words that made a label are known without asking again, and a long comment in several windows is read
 like a short one. Numpy only: serving needs no torch.
 """
@@ -35,15 +38,27 @@ class Layout:
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.labels = tuple(label.id for label in taxonomy.labels)
         self.touchpoints = tuple(f"touchpoint_{t.key}" for t in taxonomy.touchpoints)
-        self.detected = self.labels + SIGNALS + self.touchpoints
+        self.categories = tuple(category.id for category in taxonomy.categories)
+        signals = SIGNALS if taxonomy.themes else ()
+        self.detected = self.labels + signals + self.touchpoints
         """Columns that are there or not, each by itself (a sigmoid)."""
+        if not taxonomy.exclusive:
+            self.detected += self.categories
+        levels = len(LEVELS) if taxonomy.themes else 0
         start = len(self.detected)
-        self.sentiment = slice(start, start + len(LEVELS))
-        self.empathy = slice(self.sentiment.stop, self.sentiment.stop + len(LEVELS))
+        self.sentiment = slice(start, start + levels)
+        self.empathy = slice(self.sentiment.stop, self.sentiment.stop + levels)
         self.intent = slice(self.empathy.stop, self.empathy.stop + len(taxonomy.intents))
-        self.choices = {"sentiment": self.sentiment, "empathy": self.empathy, "intent": self.intent}
+        self.category = slice(self.intent.stop, self.intent.stop + len(self.categories) * taxonomy.exclusive)
+        every = {
+            "sentiment": self.sentiment,
+            "empathy": self.empathy,
+            "intent": self.intent,
+            "category": self.category,
+        }
+        self.choices = {name: columns for name, columns in every.items() if columns.stop > columns.start}
         """Columns of which one is true (a softmax)."""
-        self.weight = self.intent.stop
+        self.weight = self.category.stop
         self.width = self.weight + 1
 
     def index(self, column: str) -> int:
@@ -65,30 +80,54 @@ class Calibration:
     `platt`: detected column → (slope, intercept), p = sigmoid(slope * logit + intercept) (Platt 1999).
     `temperature`: choice → T, p = softmax(logits / T) (Guo et al. 2017).
     `errors`: label → counts tp, fp, fn, tn at its threshold on the held-out comments, for estimated rates.
+    `doubt`: how many wrong labels a comment may be expected to have before a person should look at it.
     """
 
     platt: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     temperature: Mapping[str, float] = field(default_factory=dict)
     errors: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    doubt: float = 1.0
 
     def detected(self, layout: Layout, logits: Scores) -> Scores:
         """Probabilities of the detected columns; `logits` has them first on its last axis."""
         pairs = np.array([self.platt.get(name, (1.0, 0.0)) for name in layout.detected], dtype=np.float32)
+        pairs = pairs.reshape(-1, 2)  # where nothing is detected too
         return sigmoid(logits[..., : len(pairs)] * pairs[:, 0] + pairs[:, 1])
 
     def choice(self, layout: Layout, name: str, pooled: Scores) -> Scores:
-        """Probabilities of one choice (sentiment, empathy, intent); they sum to 1."""
-        return softmax(pooled[layout.choices[name]] / self.temperature.get(name, 1.0))
+        """Probabilities of one choice (sentiment, empathy, intent, category); they sum to 1.
+
+        `pooled` has its columns on the last axis.
+        """
+        return softmax(pooled[..., layout.choices[name]] / self.temperature.get(name, 1.0))
 
     def to_dict(self) -> dict[str, Any]:
         """As stored in an artifact."""
-        return {"platt": dict(self.platt), "temperature": dict(self.temperature), "errors": dict(self.errors)}
+        return {
+            "platt": dict(self.platt),
+            "temperature": dict(self.temperature),
+            "errors": dict(self.errors),
+            "doubt": self.doubt,
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Calibration":
         """Read back what `to_dict` wrote."""
         platt = {name: (float(a), float(b)) for name, (a, b) in data["platt"].items()}
-        return cls(platt=platt, temperature=data["temperature"], errors=data["errors"])
+        return cls(
+            platt=platt,
+            temperature=data["temperature"],
+            errors=data["errors"],
+            doubt=float(data.get("doubt", cls.doubt)),
+        )
+
+
+def expected_errors(probabilities: Scores, thresholds: Scores) -> Scores:
+    """How many of a comment's label decisions are expected to be wrong, from calibrated (…, labels) probabilities.
+
+    A label that is given is wrong with 1 - p, one that is not with p.
+    """
+    return np.asarray(np.where(probabilities >= thresholds, 1 - probabilities, probabilities).sum(axis=-1))
 
 
 def sigmoid(logits: Scores) -> Scores:

@@ -1,11 +1,13 @@
-"""The network in torch: a BERT encoder, the mean of each clause's tokens, and heads upon it.
+"""The network in torch: an encoder, the mean of each clause's tokens, and heads upon it.
 
 Only training, torch serving and the export import this module; it needs the training extra.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
 
 from models.artifact import EncoderConfig
 
@@ -15,7 +17,9 @@ class Network(nn.Module):
 
     def __init__(self, config: EncoderConfig, width: int, *, dropout: float = 0.1) -> None:
         super().__init__()
-        self.encoder = BertModel(_bert(config, dropout), add_pooling_layer=False)
+        self.encoder = _encoder(config, dropout)
+        # An MPNet has no segments: its separators alone tell the question from the answer.
+        self._segmented = config.architecture == "bert"
         # A clause is judged by its own words and, beside them, by the window it stands in.
         self.heads = nn.Sequential(
             nn.Linear(2 * config.hidden_size, config.head_size),
@@ -26,21 +30,26 @@ class Network(nn.Module):
 
     def forward(self, ids: Tensor, segments: Tensor, mask: Tensor, pooling: Tensor) -> Tensor:
         """(B, T) ids, segments, mask and (B, S, T) pooling → (B, S, width) logits."""
-        tokens = self.encoder(input_ids=ids, token_type_ids=segments, attention_mask=mask).last_hidden_state
+        more = {"token_type_ids": segments} if self._segmented else {}
+        tokens = self.encoder(input_ids=ids, attention_mask=mask, **more).last_hidden_state
+        pooling = pooling.to(tokens.dtype)
         clauses = torch.matmul(pooling, tokens)
         share = mask.to(tokens.dtype).unsqueeze(-1)
         window = (tokens * share).sum(dim=1, keepdim=True) / share.sum(dim=1, keepdim=True)
         return self.heads(torch.cat([clauses, window.expand_as(clauses)], dim=-1))  # type: ignore[no-any-return]
 
 
-def _bert(config: EncoderConfig, dropout: float) -> BertConfig:
-    return BertConfig(
-        vocab_size=config.vocab_size,
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.num_layers,
-        num_attention_heads=config.num_heads,
-        intermediate_size=config.intermediate_size,
-        max_position_embeddings=config.max_positions,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-    )
+def _encoder(config: EncoderConfig, dropout: float) -> nn.Module:
+    shape: dict[str, Any] = {
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.hidden_size,
+        "num_hidden_layers": config.num_layers,
+        "num_attention_heads": config.num_heads,
+        "intermediate_size": config.intermediate_size,
+        "max_position_embeddings": config.max_positions,
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
+    if config.architecture == "mpnet":
+        return MPNetModel(MPNetConfig(layer_norm_eps=1e-5, **shape), add_pooling_layer=False)
+    return BertModel(BertConfig(**shape), add_pooling_layer=False)

@@ -24,9 +24,11 @@ class OnnxRuntime:
             self._session = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own errors share no public base class
             raise ArtifactError(f"model {file.parent.name}: {file.name} cannot be opened: {error}") from error
+        # An encoder without segments has no input of that name.
+        self._inputs = [each.name for each in self._session.get_inputs()]
 
     def forward(self, batch: Batch) -> Scores:
         """See `Runtime.forward`."""
-        feed = {"ids": batch.ids, "segments": batch.segments, "mask": batch.mask, "pooling": batch.pooling}
+        feed = {name: getattr(batch, name) for name in self._inputs}
         (scores,) = self._session.run(["scores"], feed)
         return np.asarray(scores, dtype=np.float32)

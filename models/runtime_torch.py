@@ -3,9 +3,9 @@
 import torch
 
 from models.artifact import Artifact
+from models.category_network import network_of
 from models.encoder import Batch
 from models.heads import Scores
-from models.network import Network
 from models.weights import load_weights
 
 
@@ -15,9 +15,7 @@ class TorchRuntime:
     def __init__(self, artifact: Artifact, *, threads: int = 1) -> None:
         torch.set_num_threads(threads)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        state = load_weights(artifact.path / "weights.safetensors")
-        self._network = Network(artifact.config, width=state["heads.3.bias"].shape[0])
-        self._network.load_state_dict(state)
+        self._network = network_of(artifact.config, load_weights(artifact.path / "weights.safetensors"))
         self._network.to(self._device).eval()
 
     def forward(self, batch: Batch) -> Scores:

@@ -5,7 +5,7 @@ are the JSON names. Offsets count Unicode code points of the text as it was sent
 `text[start:end] == evidence.text`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -65,7 +65,11 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """An issue or a strength. It is a label where `probability` reaches `threshold`."""
+    """An issue, a strength or a category. It is a label where `probability` reaches `threshold`.
+
+    A category of one's own is its own theme. Where categories exclude each other, the threshold of each is the
+    probability of its strongest rival.
+    """
 
     id: str
     theme: str
@@ -105,6 +109,7 @@ class Analysis:
     `status` is "not_analyzed" where the text is in a language or script that the model does not read:
     then `sentiment` and `intent` are None and there are no labels. "Analysed, nothing found" is "analyzed"
     with empty lists. With `no_content` there was nothing to label: `sentiment` and `intent` are None too.
+    A model of a person's own categories fills `categories` and nothing else; other models leave them empty.
     """
 
     id: str | None
@@ -116,6 +121,7 @@ class Analysis:
     intent: Intent | None
     issues: tuple[Mention, ...]
     strengths: tuple[Mention, ...]
+    categories: tuple[Mention, ...]
     touchpoints: tuple[TouchpointMention, ...]
     language: Language
     no_content: bool
@@ -138,11 +144,17 @@ class Analysis:
         for key in ("empathy", "effort", "loyalty"):
             parts[key] = None if data[key] is None else Signal(**_with_evidence(data[key]))
         for key in ("issues", "strengths"):
-            parts[key] = tuple(Mention(**_with_evidence(mention)) for mention in data[key])
+            parts[key] = _mentions(data[key])
+        # Absent in analyses that were stored before there were any.
+        parts["categories"] = _mentions(data.get("categories", ()))
         parts["touchpoints"] = tuple(TouchpointMention(**mention) for mention in data["touchpoints"])
         parts["language"] = Language(**data["language"])
         parts["review"] = Review(data["review"]["needed"], tuple(data["review"]["reasons"]))
         return cls(**parts)
+
+
+def _mentions(data: Iterable[Mapping[str, Any]]) -> tuple[Mention, ...]:
+    return tuple(Mention(**_with_evidence(mention)) for mention in data)
 
 
 def _with_evidence(data: Mapping[str, Any]) -> dict[str, Any]:
