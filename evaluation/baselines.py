@@ -100,6 +100,20 @@ def _minilm(lesson: Lesson) -> Predictions:
     return learner.predict(from_labelled(lesson.train, lesson.taxonomy), lesson.taxonomy)
 
 
+def _setfit(lesson: Lesson) -> Predictions:
+    from evaluation.regression import Learner, folds_of
+    from evaluation.setfit_vectors import setfit_vectors
+
+    gold = from_labelled(lesson.train, lesson.taxonomy)
+    assert gold.labels is not None
+    known, unknown = setfit_vectors(
+        _texts(lesson.train), gold.labels, _texts(lesson.comments), seed=lesson.seed
+    )
+    folds = folds_of([c.text for c in lesson.train], seed=lesson.seed)
+    learner = Learner(known, unknown, folds, strength=1.0, seed=lesson.seed)
+    return learner.predict(gold, lesson.taxonomy)
+
+
 BASELINES = (
     Baseline(
         "majority", "Majority class", "The commonest answer of the training data, always.", True, _majority
@@ -118,6 +132,13 @@ BASELINES = (
         "Frozen all-MiniLM-L6-v2 vectors; thresholds by cross-validation on the training data.",
         True,
         _minilm,
+    ),
+    Baseline(
+        "setfit",
+        "SetFit",
+        "all-MiniLM-L6-v2 tuned on pairs of comments (500 steps of 32 pairs), then as the row above.",
+        True,
+        _setfit,
     ),
 )
 

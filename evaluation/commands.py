@@ -8,11 +8,13 @@ Writes report.json and report.html and prints the headline table. Exit status 2 
 import hashlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -26,12 +28,14 @@ from rich.table import Table
 
 import models
 from evaluation.baselines import BASELINES, Baseline, Lesson
+from evaluation.behaviour.suite import Suite, comments_of, shipped
+from evaluation.benchmarks import run_benchmarks
 from evaluation.exam import Exam
 from evaluation.gold import LabelledComment, labelled_files, read_for_training, read_labelled, read_texts
 from evaluation.intervals import RESAMPLES
-from evaluation.predictions import from_pipeline
+from evaluation.predictions import Predictions, from_pipeline
 from evaluation.report import HEADLINE, System, build, headline_of, write
-from models.errors import ArtifactError
+from models.errors import ArtifactError, TaxonomyError
 from models.pipeline import Pipeline
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -54,6 +58,12 @@ _PLACE = click.Path(exists=True, path_type=Path)
     "--texts", type=_FILE, multiple=True, help="Texts (JSONL, .gz too) that stand-off labels speak of."
 )
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Measure baselines too.")
+@click.option("--behaviour/--no-behaviour", default=True, show_default=True, help="Run the behaviour tests.")
+@click.option(
+    "--benchmarks",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of public benchmarks (sst2, tweeteval_sentiment) to measure on too.",
+)
 @click.option("--seed", default=0, show_default=True, help="For resamples and baselines.")
 def evaluate(
     model: str,
@@ -62,10 +72,16 @@ def evaluate(
     train: tuple[Path, ...],
     texts: tuple[Path, ...],
     baselines: bool,
+    behaviour: bool,
+    benchmarks: Path | None,
     seed: int,
 ) -> None:
     """Measure how good a model is, for whom, and against what."""
     pipeline = models.load(model)
+    if pipeline.taxonomy.categories:
+        raise TaxonomyError(
+            f"model {model}: its categories are a person's own: python -m evaluation.own_categories measures those"
+        )
     comments = read_labelled(data, pipeline.taxonomy)
     files, known = labelled_files(train), read_texts(texts)
     lessons = [read_for_training(path, pipeline.taxonomy, known) for path in files]
@@ -82,25 +98,33 @@ def evaluate(
         "data": _about_file(data, comments) | {"also_in_training": _shared(lesson)},
         "training_data": [_about_file(path, part) for path, part in zip(files, lessons, strict=True)],
     }
+    suite = shipped(pipeline.taxonomy) if behaviour else []
     with _progress() as progress:
-        systems, left_out = _examine(pipeline, lesson, BASELINES if baselines else (), progress)
+        systems, left_out = _examine(pipeline, lesson, suite, BASELINES if baselines else (), progress)
+        if behaviour and not suite:
+            left_out.append("Behaviour tests: they speak of the default taxonomy only")
+        checks = []
+        if benchmarks:
+            progress.add_task("Public benchmarks", total=None)
+            checks = run_benchmarks(pipeline, benchmarks, seed=seed)
         progress.add_task("Drawing intervals", total=None)
         exam = Exam.of(comments, pipeline.taxonomy, seed=seed)
-        report = build(exam, systems, about | {"left_out": left_out})
+        report = build(exam, systems, about | {"left_out": left_out}, suite, checks)
     written = write(report, output)
     _print(report, written)
 
 
 def _examine(
-    pipeline: Pipeline, lesson: Lesson, baselines: Sequence[Baseline], progress: Progress
+    pipeline: Pipeline,
+    lesson: Lesson,
+    suite: Suite,
+    baselines: Sequence[Baseline],
+    progress: Progress,
 ) -> tuple[list[System], list[str]]:
     """The model and every baseline that can run, and why the others cannot."""
-    started = time.monotonic()
-    bar = progress.add_task("The model", total=len(lesson.comments))
-    predictions = from_pipeline(pipeline, lesson.comments, lambda n: progress.advance(bar, n))
-    about = f"Version {pipeline.version}."
-    systems = [System("model", "Listenwell", about, predictions, time.monotonic() - started)]
-    left_out = []
+    asked = comments_of(suite)
+    systems, left_out = [_examine_model(pipeline, lesson.comments, asked, progress)], []
+    both = replace(lesson, comments=[*lesson.comments, *asked])
     for baseline in baselines:
         if baseline.learns and not lesson.train:
             left_out.append(f"{baseline.title}: no training data was given (--train)")
@@ -108,16 +132,38 @@ def _examine(
         bar = progress.add_task(baseline.title, total=None)
         started = time.monotonic()
         try:
-            predictions = baseline.predict(lesson)
+            predictions = baseline.predict(both)
         except ModuleNotFoundError as error:
             left_out.append(f"{baseline.title}: {error.name} is not installed")
         except ArtifactError as error:
             left_out.append(f"{baseline.title}: {error.detail}")
         else:
             seconds = time.monotonic() - started
-            systems.append(System(baseline.name, baseline.title, baseline.about, predictions, seconds))
+            parts = _parts(predictions, len(lesson.comments), len(asked))
+            systems.append(System(baseline.name, baseline.title, baseline.about, parts[0], seconds, parts[1]))
         progress.update(bar, total=1, completed=1)
     return systems, left_out
+
+
+def _examine_model(
+    pipeline: Pipeline,
+    comments: Sequence[LabelledComment],
+    asked: Sequence[LabelledComment],
+    progress: Progress,
+) -> System:
+    """The time it takes is that of the comments alone."""
+    bar = progress.add_task("The model", total=len(comments) + len(asked))
+    started = time.monotonic()
+    predictions = from_pipeline(pipeline, comments, lambda n: progress.advance(bar, n))
+    seconds = time.monotonic() - started
+    behaviour = from_pipeline(pipeline, asked, lambda n: progress.advance(bar, n)) if asked else None
+    return System("model", "Listenwell", f"Version {pipeline.version}.", predictions, seconds, behaviour)
+
+
+def _parts(both: Predictions, comments: int, asked: int) -> tuple[Predictions, Predictions | None]:
+    """What is said of the comments, and of the texts of the behaviour tests, which follow them."""
+    first = np.arange(comments + asked) < comments
+    return both.part(first), both.part(~first) if asked else None
 
 
 def _about_file(path: Path, comments: Sequence[LabelledComment]) -> dict[str, Any]:
@@ -146,6 +192,13 @@ def _progress() -> Progress:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
+def _rate(rate: dict[str, Any] | None, every: int) -> str:
+    """With the number of cases where a system does not answer every one."""
+    if rate is None:
+        return "–"
+    return f"{rate['value']:.3f}" if rate["n"] == every else f"{rate['value']:.3f} (of {rate['n']:,})"
+
+
 def _print(report: dict[str, Any], written: Sequence[Path]) -> None:
     console = Console()
     table = Table(title=f"{report['data']['name']}: {report['data']['comments']:,} comments")
@@ -156,6 +209,12 @@ def _print(report: dict[str, Any], written: Sequence[Path]) -> None:
     for (_, _, question, measure), row in zip(HEADLINE, zip(*figures, strict=True), strict=True):
         cells = ["–" if f is None or f["value"] is None else f"{f['value']:.3f}" for f in row]
         table.add_row(f"{question} {measure}", *cells)
+    if report["behaviour"]:
+        rates = [report["behaviour"]["systems"].get(system["name"]) for system in report["systems"]]
+        every = report["behaviour"]["n"]
+        table.add_row("Behaviour pass rate", *(_rate(rate, every) for rate in rates))
+    for check in report["benchmarks"]:
+        table.add_row(f"{check['title']}, {check['measure']}", f"{check['figure']['value']:.3f}")
     console.print(table)
     for line in report["left_out"]:
         console.print(f"Left out: {line}", markup=False)

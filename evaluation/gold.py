@@ -92,7 +92,7 @@ def read_texts(paths: Iterable[Path]) -> dict[str, Asked]:
     """Texts with their questions from JSONL files (.gz or not), by id, for labels that stand off from them."""
     texts: dict[str, Asked] = {}
     for path in paths:
-        for number, line in _lines(path):
+        for number, line in lines_of(path):
             try:
                 entry = _Field("line", json.loads(line))
                 texts[entry.get("id").string()] = (entry.get("text").string(), _question(entry))
@@ -110,7 +110,7 @@ def read_labelled(
     """
     comments: list[LabelledComment] = []
     first_line: dict[str, int] = {}
-    for number, line in _lines(path):
+    for number, line in lines_of(path):
         try:
             comment = _comment(_Field("line", json.loads(line)), taxonomy, texts or {})
             if comment.id in first_line:
@@ -212,7 +212,8 @@ class _Field:
         return self.value
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file (.gz or not) that are not blank, with their numbers. Raises `InputError`."""
     try:
         with _open(path) as stream:
             for number, line in enumerate(stream, start=1):

@@ -10,6 +10,7 @@ from evaluation import scores
 from evaluation.exam import Exam
 from evaluation.intervals import ENOUGH, Estimate, estimate, from_samples
 from evaluation.scores import BINS, Flags, Floats
+from evaluation.selection import Point
 from models.heads import LEVELS
 
 
@@ -40,11 +41,12 @@ class Bin:
 
 @dataclass(frozen=True)
 class Result:
-    """What a task found: figures of the whole, of each label, and the bins of calibration."""
+    """What a task found: figures of the whole, of each label, the bins of calibration, the curve of risk."""
 
     measures: Mapping[str, Estimate]
     rows: Sequence[Row] = ()
     bins: Mapping[str, Sequence[Bin]] = field(default_factory=dict)
+    curve: Sequence[Point] = ()
 
 
 def detection(

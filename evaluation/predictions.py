@@ -31,7 +31,8 @@ class Predictions:
 
     `labels` (n, labels) in taxonomy order · `sentiment` (n, 3), `effort` (n, 2), `loyalty` (n, 2), `intent`
     (n, intents): at most one true in a row · `touchpoints` (n, touchpoints) · `empathy` (n,): expressed or
-    not · levels (n,) from -2 to 2, NaN where not said · `evidence`: for each comment, label → spans.
+    not · levels (n,) from -2 to 2, NaN where not said · `evidence`: for each comment, label → spans · `review`
+    (n,): a person should look.
     """
 
     labels: Flags | None = None
@@ -47,6 +48,7 @@ class Predictions:
     intent: Flags | None = None
     touchpoints: Flags | None = None
     evidence: NDArray[np.object_] | None = None
+    review: Flags | None = None
 
     def part(self, chosen: Flags) -> "Predictions":
         """The rows that are chosen."""
@@ -112,6 +114,7 @@ def from_analyses(
         intent=one_hot([_intent(a) for a in analyses], taxonomy.intents),
         touchpoints=np.array([_touchpoints(a, taxonomy, thresholds) for a in analyses], dtype=bool),
         evidence=_objects(evidence),
+        review=np.array([a.review.needed for a in analyses]),
     )
 
 

@@ -1,6 +1,6 @@
 """From systems' predictions to report.json and report.html. No text of a comment is in either.
 
-    report = build(exam, systems, about)
+    report = build(exam, systems, about, suite)
     write(report, Path("report"))
 
 The page is drawn from the JSON alone.
@@ -14,6 +14,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from evaluation.behaviour.results import section
+from evaluation.behaviour.suite import Suite
+from evaluation.benchmarks import Checked
 from evaluation.exam import Exam
 from evaluation.intervals import ENOUGH, LEVEL, Estimate, difference
 from evaluation.judging import Result, Row
@@ -52,6 +55,11 @@ MEASURES = {
     "iou_whole": "… had the whole text been quoted",
     "outside": "Quoted, but outside the annotated sentences",
     "unquoted": "Annotated, but not quoted",
+    "ece": "Calibration error",
+    "flagged": "Flagged for a person",
+    "errors_flagged": "Of the comments with a wrong label, flagged",
+    "micro_f1_unflagged": "Micro-F1 of the others",
+    "micro_f1_flagged": "Micro-F1 of the flagged",
     "labels_ece": "All labels",
     "labels_ece_above": "Probabilities over 0.1",
     "issues_ece": "Issues",
@@ -65,17 +73,32 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class System:
-    """Something that was examined: the model first, then the baselines. `seconds` is the time it took."""
+    """Something that was examined: the model first, then the baselines. `seconds` is the time it took.
+
+    `behaviour` is what it says of the texts of the behaviour tests, if it was asked.
+    """
 
     name: str
     title: str
     about: str
     predictions: Predictions
     seconds: float
+    behaviour: Predictions | None = None
 
 
-def build(exam: Exam, systems: Sequence[System], about: Mapping[str, Any]) -> dict[str, Any]:
-    """Examine every system, the first against all others; `about` says what was measured on what."""
+def build(
+    exam: Exam,
+    systems: Sequence[System],
+    about: Mapping[str, Any],
+    suite: Suite = (),
+    checks: Sequence[Checked] = (),
+) -> dict[str, Any]:
+    """Examine every system, the first against all others; `about` says what was measured on what.
+
+    With a suite of behaviour tests, the systems that were asked are judged by it too. `checks` are public
+    benchmarks that the model was measured on.
+    """
+    behaviours = {s.name: s.behaviour for s in systems if s.behaviour is not None}
     results = {
         system.name: {task.name: task.measure(exam, system.predictions) for task in TASKS}
         for system in systems
@@ -99,6 +122,8 @@ def build(exam: Exam, systems: Sequence[System], about: Mapping[str, Any]) -> di
             each for system in systems[1:] for each in _differences(systems[0].name, system.name, results)
         ],
         "slices": _slices(exam, systems),
+        "benchmarks": [_check(each) for each in checks],
+        "behaviour": section(suite, behaviours, exam.taxonomy) if suite and behaviours else None,
     }
 
 
@@ -176,6 +201,17 @@ def _result(result: Result | None) -> dict[str, Any] | None:
             name: [{k: round(v, 4) for k, v in asdict(each).items()} for each in bins]
             for name, bins in result.bins.items()
         },
+        "curve": [{**asdict(point), "risk": round(point.risk, 4)} for point in result.curve],
+    }
+
+
+def _check(checked: Checked) -> dict[str, Any]:
+    benchmark = checked.benchmark
+    return {
+        "name": benchmark.name,
+        "title": benchmark.title,
+        "measure": benchmark.measure,
+        "figure": checked.figure.to_dict(),
     }
 
 

@@ -16,9 +16,10 @@ from evaluation import scores
 from evaluation.evidence import agreement
 from evaluation.exam import Exam, Slice
 from evaluation.intervals import Estimate, estimate
-from evaluation.judging import Result, bins, choice, detection, kappa, share, single_f1
+from evaluation.judging import Result, Row, bins, choice, detection, kappa, share, single_f1
 from evaluation.predictions import EFFORTS, LOYALTIES, SENTIMENTS, Predictions
 from evaluation.scores import Flags, Floats
+from evaluation.selection import review, risk_coverage
 from models.taxonomy import Polarity
 
 
@@ -116,7 +117,22 @@ def _calibration(exam: Exam, predictions: Predictions) -> Result | None:
         f"{name}_ece": estimate(each, scores.calibration_error, weights)
         for name, (each, weights) in parts.items()
     }
-    return Result(measures=measures, bins={name: bins(each) for name, (each, _) in parts.items()})
+    rows = [
+        Row(label.id, label.name, int(gold[:, at].sum()), int((chances[:, at] >= 0.5).sum()), {"ece": error})
+        for at, label in enumerate(exam.taxonomy.labels)
+        for error in [_label_error(exam, gold[:, at], chances[:, at])]
+    ]
+    return Result(measures=measures, rows=rows, bins={name: bins(each) for name, (each, _) in parts.items()})
+
+
+def _label_error(exam: Exam, gold: Flags, chances: Floats) -> Estimate:
+    parts = scores.reliability(gold[:, None], chances[:, None])
+    return estimate(parts, scores.calibration_error, exam.weights)
+
+
+def _review(exam: Exam, predictions: Predictions) -> Result | None:
+    curve = risk_coverage(exam, predictions)
+    return Result(measures=review(exam, predictions), curve=curve) if curve else None
 
 
 TASKS = (
@@ -154,6 +170,7 @@ TASKS = (
     Task(
         "calibration", "Calibration", "Whether a probability of 0.7 comes true 7 times in 10.", _calibration
     ),
+    Task("review", "Review", "Whether it knows when a person should look.", _review),
 )
 
 

@@ -20,7 +20,8 @@ def data(tmp_path: Path) -> Path:
 
 def run(data: Path, *more: str | Path) -> Result:
     output = data.parent / "report"
-    options = ["--model", "weightless", "--data", data, "--output", output, *more]
+    # The behaviour tests have tests of their own; here they would only take time.
+    options = ["--model", "weightless", "--data", data, "--output", output, "--no-behaviour", *more]
     return CliRunner().invoke(evaluate, [str(option) for option in options])
 
 
@@ -31,18 +32,23 @@ def report_of(data: Path) -> dict[str, Any]:
 
 def test_model_and_baselines_are_measured(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not installed is left out, and said so."""
-    monkeypatch.setitem(sys.modules, "evaluation.sentence_vectors", None)
+    for rival in ("sentence_vectors", "setfit_vectors"):
+        monkeypatch.setitem(sys.modules, f"evaluation.{rival}", None)
     train = write_lines(data.parent / "train.jsonl", [line | {"train": True} for line in twelve()])
-    result = run(data, "--train", train)
+    result = run(data, "--train", train, "--behaviour")
     assert result.exit_code == 0, result.output
     report = report_of(data)
     assert [system["name"] for system in report["systems"]] == ["model", "majority", "vader", "tfidf"]
     assert report["left_out"] == [
-        "MiniLM + logistic regression: evaluation.sentence_vectors is not installed"
+        "MiniLM + logistic regression: evaluation.sentence_vectors is not installed",
+        "SetFit: evaluation.setfit_vectors is not installed",
     ]
     assert report["model"] == {"name": "weightless", "version": "weightless-1", "taxonomy_version": "cx-1.0"}
     assert (report["data"]["comments"], report["data"]["also_in_training"]) == (12, 12)
     assert report["training_data"][0]["name"] == "train.jsonl"
+    assert set(report["behaviour"]["systems"]) == {"model", "majority", "vader", "tfidf"}
+    assert report["behaviour"]["systems"]["tfidf"]["n"] < report["behaviour"]["n"]  # it quotes no evidence
+    assert report["behaviour"]["tests"][0]["systems"]["tfidf"]["n"] >= 20
     assert "Issues micro-F1" in result.output
     assert "Left out: MiniLM" in result.output
 
@@ -51,7 +57,7 @@ def test_without_training_data_only_vader_stands_beside_the_model(data: Path) ->
     assert run(data).exit_code == 0
     report = report_of(data)
     assert [system["name"] for system in report["systems"]] == ["model", "vader"]
-    assert len(report["left_out"]) == 3
+    assert len(report["left_out"]) == 4
     assert "no training data was given (--train)" in (data.parent / "report" / "report.html").read_text(
         "utf-8"
     )

@@ -111,6 +111,25 @@ def test_charts_show_the_model_and_baselines_that_find_something(report: dict[st
     assert 'class="s2"' not in chart  # the majority class and VADER find no issue
 
 
+def test_risk_and_coverage_are_drawn_for_systems_with_probabilities(report: dict[str, Any]) -> None:
+    curves = {system["name"]: system["tasks"]["review"] for system in report["systems"]}
+    assert curves["vader"] is None
+    assert [point["coverage"] for point in curves["model"]["curve"]][:2] == [1.0, 0.95]
+    assert set(curves["model"]["measures"]) >= {"flagged", "errors_flagged"}
+    page = render(report)
+    chart = page[page.index('aria-label="Risk over coverage"') :].split("</svg>")[0]
+    assert chart.count("<polyline") == 2  # the model and TF-IDF
+
+
+def test_public_benchmarks_stand_in_the_report(report: dict[str, Any]) -> None:
+    assert "Checks from outside" not in render(report)
+    figure = {"value": 0.9, "low": 0.88, "high": 0.92, "n": 1821}
+    checked = {"name": "sst2", "title": "SST-2 test", "measure": "accuracy", "figure": figure}
+    page = render({**report, "benchmarks": [checked]})
+    assert "SST-2 test" in page
+    assert "1,821" in page
+
+
 def test_a_report_without_baselines_is_a_report(report: dict[str, Any]) -> None:
     alone = {**report, "systems": report["systems"][:1], "differences": [], "training_data": []}
     page = render(alone)

@@ -30,7 +30,7 @@ def predictions(exam: Exam, pipeline: models.Pipeline) -> Predictions:
 def test_annotators_score_full_marks_against_themselves(exam: Exam) -> None:
     for task in TASKS:
         result = task.measure(exam, exam.gold)
-        if task.name == "calibration":
+        if task.name in ("calibration", "review"):
             assert result is None  # people give no probabilities
             continue
         assert result is not None

@@ -1,0 +1,59 @@
+"""Risk falls where a system is unsure where it is wrong, and stays where it is not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import models
+from evaluation.exam import Exam
+from evaluation.gold import read_labelled
+from evaluation.predictions import Predictions
+from evaluation.selection import doubts, review, risk_coverage
+from tests.labelled import labelled_line, write_lines
+
+
+@pytest.fixture
+def exam(tmp_path: Path, pipeline: models.Pipeline) -> Exam:
+    """Forty late parcels."""
+    text = "The parcel was late."
+    lines = [labelled_line(f"c{i}", text, issues={"unmet_expectations": text}) for i in range(40)]
+    comments = read_labelled(write_lines(tmp_path / "a.jsonl", lines), pipeline.taxonomy)
+    return Exam.of(comments, pipeline.taxonomy, resamples=50)
+
+
+def test_doubt_counts_the_labels_that_may_be_wrong() -> None:
+    labels = np.array([[True, False], [True, False]])
+    chances = np.array([[0.9, 0.1], [0.6, 0.4]])
+    assert doubts(labels, chances) == pytest.approx([0.2, 0.8])
+
+
+def predictions(exam: Exam, wrong: slice, unsure: slice) -> Predictions:
+    """Right but for a label too many in `wrong`; sure but in `unsure`."""
+    gold = exam.gold.labels
+    assert gold is not None
+    labels = gold.copy()
+    labels[wrong, 0] = ~labels[wrong, 0]
+    chances = np.where(labels, 0.95, 0.05)
+    chances[unsure] = np.where(labels[unsure], 0.6, 0.4)
+    flagged = np.zeros(len(gold), dtype=bool)
+    flagged[unsure] = True
+    return Predictions(labels=labels, label_probabilities=chances, review=flagged)
+
+
+def test_the_curve_falls_only_if_it_is_unsure_where_it_is_wrong(exam: Exam) -> None:
+    knows = risk_coverage(exam, predictions(exam, slice(0, 10), slice(0, 10)))
+    does_not = risk_coverage(exam, predictions(exam, slice(0, 10), slice(30, 40)))
+    assert knows[0].risk == does_not[0].risk > 0
+    assert knows[-1].risk == 0
+    assert does_not[-1].risk > knows[0].risk
+    assert [point.n for point in knows][:3] == [40, 38, 36]
+    assert risk_coverage(exam, exam.gold) == []  # people give no probabilities
+
+
+def test_review_says_how_many_errors_it_caught(exam: Exam) -> None:
+    found = review(exam, predictions(exam, slice(0, 10), slice(0, 8)))
+    assert found["flagged"].value == 0.2
+    assert found["errors_flagged"].value == 0.8
+    assert found["micro_f1_unflagged"].value > found["micro_f1_flagged"].value
+    assert review(exam, Predictions()) == {}
