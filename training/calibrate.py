@@ -3,19 +3,21 @@
 Fitted on the scores of the runtime that serves (int8 ONNX), so that its rounding is calibrated away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.gold import LabelledComment
-from models.heads import LEVELS, Calibration, Layout, Scores, softmax
+from models.heads import LEVELS, Calibration, Layout, Scores, expected_errors, softmax
 from models.taxonomy import Taxonomy
 from training.examples import detected_targets
 
 _GRID = np.arange(0.05, 0.951, 0.01)
 # Strength of the pull of each Platt fit towards (1, 0): about this many comments' worth of doubt.
 _PRIOR = 4.0
+# Share of the comments that a person should look at: what a team may be able to read, the least certain first.
+_REVIEWED = 0.15
 
 
 def calibrate(
@@ -37,10 +39,20 @@ def calibrate(
     probabilities = first.detected(layout, logits)
     thresholds = choose_thresholds(probabilities, truth, layout, shrinkage=shrinkage)
     errors = {
-        name: _errors(probabilities[:, column] >= thresholds[name], truth[:, column])
+        name: error_counts(probabilities[:, column] >= thresholds[name], truth[:, column])
         for column, name in enumerate(layout.labels)
     }
-    return Calibration(platt=platt, temperature=temperature, errors=errors), thresholds
+    doubt = _doubt(probabilities, thresholds, layout)
+    return Calibration(platt=platt, temperature=temperature, errors=errors, doubt=doubt), thresholds
+
+
+def _doubt(probabilities: Scores, thresholds: Mapping[str, float], layout: Layout) -> float:
+    """The number of expected wrong labels that `_REVIEWED` of the held-out comments reach."""
+    if not layout.labels:
+        return Calibration.doubt
+    limits = np.array([thresholds[name] for name in layout.labels], dtype=np.float32)
+    expected = expected_errors(probabilities[:, : len(layout.labels)], limits)
+    return round(float(np.quantile(expected, 1 - _REVIEWED)), 4)
 
 
 def platt_scaling(logits: NDArray[np.floating], truth: NDArray[np.bool_]) -> tuple[float, float]:
@@ -84,18 +96,25 @@ def choose_thresholds(
     A column with n positives has its own best threshold with weight n / (n + shrinkage). The common one is that
     of best macro-F1 over the group: issues and strengths, signals, touchpoints.
     """
-    curves = np.stack([_f1(probabilities >= t, truth) for t in _GRID])
-    labels, places = len(layout.labels), len(layout.touchpoints)
-    groups = [slice(0, labels), slice(labels, -places), slice(-places, None)]
+    labels, rest = len(layout.labels), len(layout.detected) - len(layout.touchpoints)
     found: dict[str, float] = {}
-    for group in groups:
-        common = _smooth_best(curves[:, group].mean(axis=1))
+    for group in (slice(0, labels), slice(labels, rest), slice(rest, None)):
         names = layout.detected[group]
-        for name, curve, positives in zip(
-            names, curves[:, group].T, truth[:, group].sum(axis=0), strict=True
-        ):
-            own = positives / (positives + shrinkage)
-            found[name] = round(float(own * _smooth_best(curve) + (1 - own) * common), 4)
+        if names:
+            found |= shared_thresholds(probabilities[:, group], truth[:, group], names, shrinkage=shrinkage)
+    return found
+
+
+def shared_thresholds(
+    probabilities: Scores, truth: NDArray[np.bool_], names: Sequence[str], *, shrinkage: float
+) -> dict[str, float]:
+    """`choose_thresholds` for one group of columns, both arrays of shape (comments, names)."""
+    curves = np.stack([_f1(probabilities >= t, truth) for t in _GRID])
+    common = _smooth_best(curves.mean(axis=1))
+    found: dict[str, float] = {}
+    for name, curve, positives in zip(names, curves.T, truth.sum(axis=0), strict=True):
+        own = positives / (positives + shrinkage)
+        found[name] = round(float(own * _smooth_best(curve) + (1 - own) * common), 4)
     return found
 
 
@@ -125,7 +144,8 @@ def _choice_targets(
     return [row for row, _ in found], np.array([target for _, target in found], dtype=np.int64)
 
 
-def _errors(decided: NDArray[np.bool_], truth: NDArray[np.bool_]) -> dict[str, int]:
+def error_counts(decided: NDArray[np.bool_], truth: NDArray[np.bool_]) -> dict[str, int]:
+    """True and false positives and negatives of one label."""
     return {
         "tp": int((decided & truth).sum()),
         "fp": int((decided & ~truth).sum()),

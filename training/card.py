@@ -32,6 +32,7 @@ def write_card(
     card = {
         "version": pipeline.version,
         "taxonomy_version": pipeline.taxonomy.version,
+        "themes": len(pipeline.taxonomy.themes),
         "base": base,
         "licence": "Apache-2.0",
         "language": "en",

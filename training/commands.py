@@ -1,10 +1,14 @@
 """`listenwell train`: labelled comments in, artifact out.
 
 listenwell train --data labelled.jsonl --output runs/mine
+listenwell train --taxonomy my-categories.toml [--data labelled.jsonl] --output runs/mine
 listenwell train --data labels.jsonl --texts pool.jsonl.gz --config run.toml --exam test.jsonl --output runs/mine
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -12,16 +16,30 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from evaluation.gold import labelled_files, read_labelled
 from models import taxonomy
+from models.categories import has_categories
 from training.config import read_config
-from training.data import read_corpus
+from training.data import add_unlabelled, read_corpus
+
+if TYPE_CHECKING:  # torch stands behind these
+    from training.categories.lessons import Stage
+    from training.loop import Report
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_MODEL = click.Path(exists=True, file_okay=False, path_type=Path)
 _PLACE = click.Path(exists=True, path_type=Path)
 
 
 @click.command()
 @click.option(
-    "--data", type=_PLACE, multiple=True, required=True, help="Labelled JSONL, or a folder of such files."
+    "--data", type=_PLACE, multiple=True, help="Labelled JSONL, or a folder of such files; repeatable."
+)
+@click.option(
+    "--taxonomy", "taxonomy_file", type=_FILE, help="Categories or themes of your own (TOML), see README."
+)
+@click.option(
+    "--stage",
+    type=click.Choice(["described", "examples", "tuned"]),
+    help="For categories of your own: how to learn them, chosen by how much there is unless given.",
 )
 @click.option(
     "--texts", type=_FILE, multiple=True, help="Texts (JSONL, .gz too) that stand-off labels speak of."
@@ -29,18 +47,59 @@ _PLACE = click.Path(exists=True, path_type=Path)
 @click.option(
     "--config", "config_file", type=_FILE, help="Run file; what it leaves out is as in runs/default.toml."
 )
+@click.option("--start", type=_MODEL, help="A model whose weights to go on from.")
+@click.option(
+    "--teacher",
+    type=_MODEL,
+    multiple=True,
+    help="A model to learn from as well; repeatable, see runs/teacher.toml.",
+)
+@click.option(
+    "--unlabelled", type=_FILE, multiple=True, help="Texts (JSONL, .gz too) for the teachers to speak of."
+)
+@click.option(
+    "--emotions", type=_FILE, multiple=True, help="Texts with GoEmotions labels: their polarity is learnt."
+)
 @click.option("--exam", type=_FILE, help="Labelled JSONL that only measures; its figures go into the card.")
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="A new folder."
 )
 def train(
-    data: tuple[Path, ...], texts: tuple[Path, ...], config_file: Path | None, exam: Path | None, output: Path
+    data: tuple[Path, ...],
+    taxonomy_file: Path | None,
+    stage: "Stage | None",
+    texts: tuple[Path, ...],
+    config_file: Path | None,
+    start: Path | None,
+    teacher: tuple[Path, ...],
+    unlabelled: tuple[Path, ...],
+    emotions: tuple[Path, ...],
+    exam: Path | None,
+    output: Path,
 ) -> None:
     """Train a model and write it as an artifact. Interrupted, the same command goes on where it was."""
     from training.run import train as run  # torch: not for `listenwell --help`
 
+    console = Console()
+    if taxonomy_file and has_categories(taxonomy_file):
+        _refuse(
+            {
+                "--texts": texts,
+                "--start": start,
+                "--teacher": teacher,
+                "--unlabelled": unlabelled,
+                "--emotions": emotions,
+                "--exam": exam,
+            },
+            "with a taxonomy of categories",
+        )
+        _train_own(taxonomy_file, data, config_file, stage, output, console)
+        return
+    _refuse({"--stage": stage}, "without a taxonomy of categories")
+    if not data:
+        raise click.UsageError("--data is missing: labelled comments, or a --taxonomy of categories")
     config = read_config(config_file)
-    tax = taxonomy.load()
+    tax = taxonomy.load(taxonomy_file) if taxonomy_file else taxonomy.load()
     settings = config.data
     corpus = read_corpus(
         labelled_files(data),
@@ -51,7 +110,50 @@ def train(
         texts=texts,
     )
     tests = read_labelled(exam, tax) if exam else []
-    console = Console()
+    barred = [comment.text for comment in tests]
+    add_unlabelled(corpus, unlabelled, emotions, barred, limit=settings.unlabelled)
+    with _reporting(console) as report:
+        version = run(
+            corpus,
+            output,
+            config,
+            tax=tax,
+            start=start,
+            teachers=teacher,
+            exam=tests,
+            say=console.print,
+            report=report,
+        )
+    console.print(f"{output}: model {version}")
+
+
+def _train_own(
+    taxonomy_file: Path,
+    data: tuple[Path, ...],
+    config_file: Path | None,
+    stage: "Stage | None",
+    output: Path,
+    console: Console,
+) -> None:
+    from training.categories.command import train_own
+
+    files = labelled_files(data)
+    with _reporting(console) as report:
+        version = train_own(
+            taxonomy_file, files, config_file, stage, output, say=console.print, report=report
+        )
+    console.print(f"{output}: model {version}")
+
+
+def _refuse(options: dict[str, object], where: str) -> None:
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise click.UsageError(f"{', '.join(given)} cannot be used {where}")
+
+
+@contextmanager
+def _reporting(console: Console) -> Iterator["Report"]:
+    """A progress bar, as a run reports to it."""
     bar = Progress(
         TextColumn("training"),
         BarColumn(),
@@ -66,5 +168,4 @@ def train(
         def report(step: int, steps: int, loss: float) -> None:
             bar.update(steps_done, completed=step, total=steps, loss=f"{loss:.3f}")
 
-        version = run(corpus, output, config, exam=tests, say=console.print, report=report)
-    console.print(f"{output}: model {version}")
+        yield report

@@ -19,6 +19,7 @@ class Data:
 
     held_out: float
     limit: int
+    unlabelled: int
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class Loop:
     dropout: float
     clip: float
     patience: int
+    unlabelled: float
     half_precision: bool
+    frozen_embeddings: bool
     threads: int
 
 
@@ -48,12 +51,15 @@ class Loss:
     intent: float
     empathy: float
     rarity: float
+    polarity: float
+    soft: float
 
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """The shape of the network upon the encoder."""
+    """The encoder to start from and the shape of the network upon it."""
 
+    base: str
     head_size: int
     max_tokens: int
     max_question_tokens: int

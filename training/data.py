@@ -3,23 +3,32 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evaluation.gold import LabelledComment, read_for_training, read_texts
 from models.errors import InputError
+from models.schema import Comment
 from models.taxonomy import Taxonomy
 from training.split import held_out
+from training.unlabelled import read_emotions, read_unlabelled
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The comments of a run, split, with the record of where they came from."""
+    """The comments of a run, split, with the record of where they came from.
+
+    `polar` are texts of which only the polarity is known (`polarities`: 0 negative, 1 neutral, 2 positive),
+    `unlabelled` those of which nothing is.
+    """
 
     training: list[LabelledComment]
     held_out: list[LabelledComment]
     files: list[dict[str, Any]]
+    polar: list[Comment] = field(default_factory=list)
+    polarities: list[int] = field(default_factory=list)
+    unlabelled: list[Comment] = field(default_factory=list)
 
     @property
     def fingerprint(self) -> str:
@@ -62,6 +71,28 @@ def read_corpus(
             code="too_few_comments",
         )
     return corpus
+
+
+def add_unlabelled(
+    corpus: Corpus, unlabelled: Sequence[Path], emotions: Sequence[Path], barred: Sequence[str], *, limit: int
+) -> None:
+    """Add texts without labels of ours: at most `limit` of each source, none that is labelled or in `barred`."""
+    known = [labelled.text for labelled in (*corpus.training, *corpus.held_out)] + list(barred)
+    for path in emotions:
+        comments, polarities = read_emotions(path, limit=limit)
+        corpus.polar.extend(comments)
+        corpus.polarities.extend(polarities)
+        corpus.files.append(_plain_record(path, len(comments), "polarity alone"))
+    known += [comment.text for comment in corpus.polar]
+    chosen = read_unlabelled(unlabelled, limit=limit, known=known)
+    corpus.unlabelled.extend(comment for _, comment in chosen)
+    taken = Counter(path for path, _ in chosen)
+    corpus.files.extend(_plain_record(path, taken[path], "without labels") for path in unlabelled)
+
+
+def _plain_record(path: Path, comments: int, known: str) -> dict[str, Any]:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"file": path.name, "sha256": digest, "comments": comments, "sources": {known: comments}}
 
 
 def _record(path: Path, comments: Sequence[LabelledComment]) -> dict[str, Any]:

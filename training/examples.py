@@ -1,7 +1,7 @@
 """Labelled comments as the loop takes them: token ids, which clause is in which sentence, and the targets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,12 +10,13 @@ from torch import Tensor
 
 from evaluation.gold import LabelledComment, Labels
 from models.encoder import Window, Windows, collate
-from models.heads import LEVELS, Layout
+from models.heads import LEVELS, Layout, Scores
 from models.pipeline import read
+from models.schema import Comment
 from models.segments import Span
 from models.taxonomy import Taxonomy
 
-UNSAID = -1  # the level of empathy where none is said
+UNSAID = -1  # the level of empathy where none is said, the polarity where it is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Example:
 
     `sentence_of`: for each clause of the window, the place of its annotated sentence. `sentences`: (S, N).
     `detected`: (D,). `sentiment`, `empathy`, `intent`: the place of the true level or intent.
+    `labelled`: whether all these are known. If not, there may be a `polarity` (0 negative, 1 neutral, 2 positive)
+    and `soft`, what teachers say: logits of shape (clauses, layout.width).
     """
 
     window: Window
@@ -33,14 +36,17 @@ class Example:
     sentiment: int
     empathy: int
     intent: int
+    labelled: bool = True
+    polarity: int = UNSAID
+    soft: Scores | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingBatch:
     """Examples as tensors. B comments, T tokens, C clauses, S sentences, all padded.
 
-    `inputs`: what `Network.forward` takes. `membership`: (B, S, C) bool, clause in sentence. The rest as in
-    `Example`, stacked.
+    `inputs`: what `Network.forward` takes. `membership`: (B, S, C) bool, clause in sentence. `soft`: (B, C, width)
+    logits, of those rows that `taught` marks; None where no row has any. The rest as in `Example`, stacked.
     """
 
     inputs: tuple[Tensor, Tensor, Tensor, Tensor]
@@ -50,6 +56,10 @@ class TrainingBatch:
     sentiment: Tensor
     empathy: Tensor
     intent: Tensor
+    labelled: Tensor
+    polarity: Tensor
+    taught: Tensor
+    soft: Tensor | None
 
     @property
     def clauses(self) -> Tensor:
@@ -67,6 +77,35 @@ def make_examples(comments: Sequence[LabelledComment], windows: Windows, taxonom
         _example(comments[place], readings[place].spans, of_reading[0], layout, taxonomy)
         for place, of_reading in zip(kept, cut, strict=True)
     ]
+
+
+def make_unlabelled(
+    comments: Sequence[Comment], windows: Windows, taxonomy: Taxonomy, polarities: Sequence[int] = ()
+) -> list[Example]:
+    """One example a comment that has words, of which nothing is known but, if given, its polarity."""
+    layout = Layout(taxonomy)
+    readings = [read(comment) for comment in comments]
+    kept = [place for place, reading in enumerate(readings) if reading.spans]
+    cut = windows.cut([readings[place] for place in kept])
+    return [
+        Example(
+            window=of_reading[0],
+            sentence_of=(0,) * len(of_reading[0].spans),
+            sentences=np.zeros((1, len(layout.labels)), dtype=np.float32),
+            detected=np.zeros(len(layout.detected), dtype=np.float32),
+            sentiment=0,
+            empathy=UNSAID,
+            intent=0,
+            labelled=False,
+            polarity=polarities[place] if polarities else UNSAID,
+        )
+        for place, of_reading in zip(kept, cut, strict=True)
+    ]
+
+
+def with_soft(example: Example, soft: Scores) -> Example:
+    """An example with what teachers say of its clauses; halved in size, for there are many."""
+    return replace(example, soft=soft[: len(example.sentence_of)].astype(np.float16))
 
 
 def make_batch(examples: Sequence[Example]) -> TrainingBatch:
@@ -89,7 +128,22 @@ def make_batch(examples: Sequence[Example]) -> TrainingBatch:
         sentiment=torch.tensor([example.sentiment for example in examples]),
         empathy=torch.tensor([example.empathy for example in examples]),
         intent=torch.tensor([example.intent for example in examples]),
+        labelled=torch.tensor([example.labelled for example in examples]),
+        polarity=torch.tensor([example.polarity for example in examples]),
+        taught=torch.tensor([example.soft is not None for example in examples]),
+        soft=_soft(examples, clauses),
     )
+
+
+def _soft(examples: Sequence[Example], clauses: int) -> Tensor | None:
+    width = next((example.soft.shape[1] for example in examples if example.soft is not None), None)
+    if width is None:
+        return None
+    soft = np.zeros((len(examples), clauses, width), dtype=np.float32)
+    for row, example in enumerate(examples):
+        if example.soft is not None:
+            soft[row, : len(example.soft)] = example.soft
+    return torch.from_numpy(soft)
 
 
 def detected_targets(labels: Labels, layout: Layout) -> NDArray[np.float32]:

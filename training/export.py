@@ -9,6 +9,7 @@ import logging
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime.quantization as quantization
@@ -66,10 +67,8 @@ def _quantize(plain: Path, file: Path) -> None:
 
 def _serving(network: Network) -> nn.Module:
     module = copy.deepcopy(network)
-    embeddings = module.encoder.embeddings
-    embeddings.word_embeddings = _Int8Rows(  # type: ignore[assignment]
-        embeddings.word_embeddings.weight.detach()
-    )
+    embeddings: Any = module.encoder.embeddings
+    embeddings.word_embeddings = _Int8Rows(embeddings.word_embeddings.weight.detach())
     return module.eval()
 
 

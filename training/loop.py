@@ -5,8 +5,12 @@
 After each epoch the state is written to `folder/checkpoint` (safetensors and JSON), so that an interrupted run
 goes on where the last finished epoch ended and gives the same weights as one that was never interrupted: the
 order of an epoch and its dropout depend on the seed and the epoch's number alone.
+
+In half precision the passes run on a bfloat16 twin of the network; gradients are applied to the float32 weights and
+the twin is set anew after each step (mixed precision with master weights; Micikevicius et al. 2018).
 """
 
+import copy
 import json
 import math
 import os
@@ -56,6 +60,7 @@ class Trainer:
         *,
         fingerprint: str,
         report: Report = lambda step, steps, loss: None,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.network = network
         self.layout = layout
@@ -64,13 +69,19 @@ class Trainer:
         self._folder = folder / "checkpoint"
         self._fingerprint = fingerprint
         self._report = report
+        self._say = say
+        for parameter in _kept(network, config):
+            parameter.requires_grad_(False)
+        self._trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._optimizer = _optimizer(network, config)
+        self._twin = copy.deepcopy(network).to(torch.bfloat16) if config.loop.half_precision else network
 
     def fit(self, training: Sequence[Example], held_out: Sequence[Example]) -> Progress:
         """Train to the end or until the held-out score stops rising. The network then has the best weights."""
         torch.set_num_threads(self.config.loop.threads)
-        objective = Objective(self.layout, self.config.loss, self._positive_weight(training))
+        objective = self._objective(training)
         self._resume()
+        self._set_twin()
         while self.progress.epoch < self.config.loop.epochs and not self._stalled():
             loss = self._epoch(training, objective)
             score = self.score(held_out)
@@ -80,58 +91,83 @@ class Trainer:
                 self.progress.best_epoch, self.progress.best_score = self.progress.epoch, score
             self.progress.epoch += 1
             self._save(better)
+            self._say(
+                f"epoch {self.progress.epoch} of {self.config.loop.epochs}: "
+                f"loss {loss:.3f}, held-out mAP {score:.3f}"
+            )
         self.network.load_state_dict(load_file(self._folder / "best.safetensors"))
-        self.network.eval()
+        self._set_twin()
         return self.progress
 
     def score(self, examples: Sequence[Example]) -> float:
         """Mean average precision over the labels that occur: needs no threshold, weighs rare labels alike."""
-        logits = self.predict(examples)
+        logits = predict(self._twin, examples, self.layout)
         truth = np.stack([example.detected for example in examples]).astype(bool)
         columns = [c for c in range(len(self.layout.labels)) if truth[:, c].any()]
         return float(
             np.mean([average_precision(truth[:, c], logits[:, c].astype(float))[0] for c in columns])
         )
 
-    @torch.no_grad()
-    def predict(self, examples: Sequence[Example]) -> Scores:
-        """Comment logits, shape (examples, layout.width - 1)."""
-        self.network.eval()
-        pooled = np.zeros((len(examples), self.layout.width - 1), dtype=np.float32)
-        for places in batches([len(example.window.ids) for example in examples], 4096):
-            batch = make_batch([examples[place] for place in places])
-            pooled[places] = pool(self.network(*batch.inputs), batch.clauses, self.layout).numpy()
-        return pooled
+    def _objective(self, training: Sequence[Example]) -> Callable[[Tensor, TrainingBatch], Tensor]:
+        """What `fit` makes small: (B, C, width) scores and their batch to a scalar."""
+        return Objective(self.layout, self.config.loss, self._positive_weight(training))
 
-    def _epoch(self, training: Sequence[Example], objective: Objective) -> float:
+    def _epoch(
+        self, training: Sequence[Example], objective: Callable[[Tensor, TrainingBatch], Tensor]
+    ) -> float:
         torch.manual_seed(self.config.seed * 1_000 + self.progress.epoch)
         order = random.Random(self.config.seed * 1_000 + self.progress.epoch)
-        self.network.train()
+        self._twin.train()
         size = self.config.loop.batch_size
-        steps = math.ceil(len(training) / size) * self.config.loop.epochs
+        chosen = self._chosen(training)
+        steps = math.ceil(len(chosen) / size) * self.config.loop.epochs
         losses = []
-        for places in _shuffled(training, size, order):
-            losses.append(self._step(make_batch([training[place] for place in places]), objective, steps))
+        for batch in _shuffled(chosen, training, size, order):
+            losses.append(self._step(make_batch([training[place] for place in batch]), objective, steps))
             self._report(self.progress.step, steps, losses[-1])
         return float(np.mean(losses))
 
-    def _step(self, batch: TrainingBatch, objective: Objective, steps: int) -> float:
+    def _chosen(self, training: Sequence[Example]) -> list[int]:
+        """The examples of this epoch: all that are labelled, and some of the others, in turn from epoch to epoch."""
+        labelled = [place for place, example in enumerate(training) if example.labelled]
+        others = [place for place, example in enumerate(training) if not example.labelled]
+        take = math.ceil(len(others) * self.config.loop.unlabelled)
+        start = self.progress.epoch * take
+        return labelled + [others[(start + step) % len(others)] for step in range(take)]
+
+    def _step(
+        self, batch: TrainingBatch, objective: Callable[[Tensor, TrainingBatch], Tensor], steps: int
+    ) -> float:
         loop = self.config.loop
         rate = _rate(self.progress.step / steps, loop.warmup)
         for group in self._optimizer.param_groups:
             group["lr"] = group["peak"] * rate
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=loop.half_precision):
-            scores = self.network(*batch.inputs)
-        loss: Tensor = objective(scores.float(), batch)
-        self._optimizer.zero_grad(set_to_none=True)
+        ids, segments, mask, pooling = batch.inputs
+        loss: Tensor = objective(self._twin(ids, segments, mask, pooling).float(), batch)
+        self._twin.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), loop.clip)
+        self._take_gradients()
+        nn.utils.clip_grad_norm_(self._trained, loop.clip)
         self._optimizer.step()
+        self._set_twin()
         self.progress.step += 1
         return loss.item()
 
+    def _take_gradients(self) -> None:
+        if self._twin is not self.network:
+            halves = [parameter for parameter in self._twin.parameters() if parameter.requires_grad]
+            for whole, half in zip(self._trained, halves, strict=True):
+                whole.grad = None if half.grad is None else half.grad.float()
+
+    @torch.no_grad()
+    def _set_twin(self) -> None:
+        if self._twin is not self.network:
+            for half, whole in zip(self._twin.parameters(), self.network.parameters(), strict=True):
+                if whole.requires_grad:
+                    half.copy_(whole)
+
     def _positive_weight(self, training: Sequence[Example]) -> Tensor:
-        detected = torch.from_numpy(np.stack([example.detected for example in training]))
+        detected = torch.from_numpy(np.stack([e.detected for e in training if e.labelled]))
         return rarity_weights(detected, self.config.loss.rarity)
 
     def _stalled(self) -> bool:
@@ -168,7 +204,7 @@ class Trainer:
         self.progress = Progress(**record)
         self.network.load_state_dict(load_file(self._folder / "network.safetensors"))
         stored = load_file(self._folder / "optimizer.safetensors")
-        for name, parameter in self.network.named_parameters():
+        for name, parameter in self._named():
             self._optimizer.state[parameter] = {
                 "step": torch.tensor(float(self.progress.step)),
                 "exp_avg": stored[f"exp_avg.{name}"],
@@ -178,21 +214,48 @@ class Trainer:
     def _moments(self) -> dict[str, Tensor]:
         return {
             f"{moment}.{name}": self._optimizer.state[parameter][moment]
-            for name, parameter in self.network.named_parameters()
+            for name, parameter in self._named()
             for moment in ("exp_avg", "exp_avg_sq")
         }
 
+    def _named(self) -> list[tuple[str, nn.Parameter]]:
+        return [(name, each) for name, each in self.network.named_parameters() if each.requires_grad]
+
+
+@torch.no_grad()
+def predict(network: Network, examples: Sequence[Example], layout: Layout) -> Scores:
+    """Comment logits, shape (examples, layout.width - 1), without dropout."""
+    network.eval()
+    pooled = np.zeros((len(examples), layout.width - 1), dtype=np.float32)
+    for places in batches([len(example.window.ids) for example in examples], 4096):
+        batch = make_batch([examples[place] for place in places])
+        pooled[places] = pool(network(*batch.inputs).float(), batch.clauses, layout).numpy()
+    return pooled
+
+
+def _kept(network: Network, config: RunConfig) -> list[nn.Parameter]:
+    """Parameters that stay as they were pretrained: word vectors and, of an MPNet, where words stand."""
+    if not config.loop.frozen_embeddings:
+        return []
+    return [
+        p for name, p in network.encoder.named_parameters() if name.startswith(("embeddings", "encoder.rel"))
+    ]
+
 
 def _optimizer(network: Network, config: RunConfig) -> torch.optim.AdamW:
-    groups = [
-        {
-            "params": [parameter],
-            "peak": config.loop.heads_rate if name.startswith("heads.") else config.loop.encoder_rate,
-            "weight_decay": config.loop.weight_decay if parameter.dim() > 1 else 0.0,
-        }
-        for name, parameter in network.named_parameters()
-    ]
-    return torch.optim.AdamW(groups, lr=0.0)
+    # Few groups and one fused step: a group for each parameter took as long as the passes.
+    groups = []
+    for of_heads, peak in ((False, config.loop.encoder_rate), (True, config.loop.heads_rate)):
+        for matrices, decay in ((True, config.loop.weight_decay), (False, 0.0)):
+            chosen = [
+                parameter
+                for name, parameter in network.named_parameters()
+                if parameter.requires_grad
+                and name.startswith("heads.") == of_heads
+                and (parameter.dim() > 1) == matrices
+            ]
+            groups.append({"params": chosen, "peak": peak, "weight_decay": decay})
+    return torch.optim.AdamW(groups, lr=0.0, fused=True)
 
 
 def _rate(done: float, warmup: float) -> float:
@@ -200,9 +263,11 @@ def _rate(done: float, warmup: float) -> float:
     return done / warmup if done < warmup else (1 - done) / (1 - warmup)
 
 
-def _shuffled(training: Sequence[Example], size: int, order: random.Random) -> Iterator[list[int]]:
+def _shuffled(
+    chosen: Sequence[int], training: Sequence[Example], size: int, order: random.Random
+) -> Iterator[list[int]]:
     """Batches of similar length in random order: shuffle, sort within sixteen batches, shuffle the batches."""
-    places = list(range(len(training)))
+    places = list(chosen)
     order.shuffle(places)
     found: list[list[int]] = []
     for start in range(0, len(places), 16 * size):

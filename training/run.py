@@ -12,27 +12,31 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from evaluation.base_encoder import NAME, WEIGHTS, base_encoder_path
+from evaluation.base_encoder import WEIGHTS
 from evaluation.gold import LabelledComment
 from models import taxonomy
 from models.artifact import MANIFEST, EncoderConfig, seal, write_config, write_json
 from models.encoder import Encoder, Windows, collate
-from models.errors import InputError
+from models.errors import ArtifactError, InputError
 from models.heads import Calibration, Layout
+from models.loading import facts_of
 from models.network import Network
 from models.pipeline import Pipeline, read
 from models.runtime_onnx import OnnxRuntime
 from models.taxonomy import Taxonomy
-from models.weights import round_weights, save_weights
+from models.weights import load_weights, round_weights, save_weights
 from training.calibrate import calibrate
 from training.card import write_card
 from training.config import RunConfig
 from training.data import Corpus
-from training.examples import make_examples
+from training.encoders import pretrained
+from training.examples import Example, make_examples, make_unlabelled
 from training.export import agreement, export_onnx
-from training.loop import Progress, Report, Trainer
+from training.loop import Progress, Report, Trainer, predict
+from training.teaching import taught
 
 Say = Callable[[str], None]
+_SOFT = "soft.safetensors"
 
 
 def train(
@@ -40,29 +44,36 @@ def train(
     output: Path,
     config: RunConfig,
     *,
+    tax: Taxonomy | None = None,
+    start: Path | None = None,
+    teachers: Sequence[Path] = (),
     exam: Sequence[LabelledComment] = (),
     say: Say = lambda text: None,
     report: Report = lambda step, steps, loss: None,
 ) -> str:
     """Make an artifact in `output` and return its version.
 
-    `exam` are labelled comments that only measure: their figures go into the card, nothing else does. A run that
-    was interrupted goes on where it was. Raises `InputError` (code "output_exists") rather than overwrite a model.
+    `start` is a model whose weights to go on from, in place of the pretrained ones; `teachers` are models to learn
+    from beside the labels. `exam` are labelled comments that only measure: their figures go into the card, nothing
+    else does. A run that was interrupted goes on where it was. Raises `InputError` (code "output_exists") rather
+    than overwrite a model, `ArtifactError` if `start` is of another shape.
     """
     if (output / MANIFEST).exists():
         raise InputError(f"{output}: there is a model already; choose another folder", code="output_exists")
     output.mkdir(parents=True, exist_ok=True)
-    base = base_encoder_path()
-    tax, shape = taxonomy.load(), _shape(base, config)
+    base, architecture = pretrained(config.network.base, output)
+    tax, shape = tax or taxonomy.load(), _shape(base, architecture, config)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     windows = Windows(tokenizer, shape)
-    training, held = (make_examples(part, windows, tax) for part in (corpus.training, corpus.held_out))
+    fingerprint = _fingerprint(corpus, config, [start] if start else [], teachers)
+    training = _examples(corpus, windows, tax, output, teachers, fingerprint, config, say)
+    held = make_examples(corpus.held_out, windows, tax)
     say(f"{len(training)} comments to train on, {len(held)} held out")
 
     network = _network(base, shape, Layout(tax), config)
-    trainer = Trainer(
-        network, Layout(tax), config, output, fingerprint=_fingerprint(corpus, config), report=report
-    )
+    if start:
+        _take_weights(network, start)
+    trainer = Trainer(network, Layout(tax), config, output, fingerprint=fingerprint, report=report, say=say)
     progress = trainer.fit(training, held)
     say(f"best epoch {progress.best_epoch + 1} of {progress.epoch}: held-out mAP {progress.best_score:.3f}")
 
@@ -76,7 +87,7 @@ def train(
     logits = serving.pooled([comment.comment for comment in corpus.held_out])
     # A comment without words has no example.
     worded = [place for place, labelled in enumerate(corpus.held_out) if read(labelled.comment).spans]
-    same = agreement(logits[worded], trainer.predict(held), len(Layout(tax).detected))
+    same = agreement(logits[worded], predict(network, held, Layout(tax)), len(Layout(tax).detected))
     calibration, thresholds = calibrate(logits, corpus.held_out, tax, shrinkage=config.thresholds.shrinkage)
     write_json(output / "calibration.json", calibration.to_dict())
     write_json(output / "thresholds.json", thresholds)
@@ -89,19 +100,49 @@ def train(
         finished,
         corpus=corpus,
         config=config,
-        base=NAME,
+        base=config.network.base,
         training=_record(progress, difference, same),
         exam=exam,
     )
     seal(output)  # once more, now with the papers
-    shutil.rmtree(output / "checkpoint", ignore_errors=True)
+    _clear(output, config)
     return version
 
 
-def _shape(base: Path, config: RunConfig) -> EncoderConfig:
+def _clear(output: Path, config: RunConfig) -> None:
+    for scratch in ("checkpoint", config.network.base):
+        shutil.rmtree(output / scratch, ignore_errors=True)
+    (output / _SOFT).unlink(missing_ok=True)
+
+
+def _examples(
+    corpus: Corpus,
+    windows: Windows,
+    tax: Taxonomy,
+    output: Path,
+    teachers: Sequence[Path],
+    fingerprint: str,
+    config: RunConfig,
+    say: Say,
+) -> list[Example]:
+    """Labelled comments, texts of known polarity and unlabelled ones, all with what the teachers say of them."""
+    comments = [labelled.comment for labelled in corpus.training] + corpus.polar + corpus.unlabelled
+    examples = make_examples(corpus.training, windows, tax)
+    examples += make_unlabelled(corpus.polar, windows, tax, corpus.polarities)
+    examples += make_unlabelled(corpus.unlabelled, windows, tax)
+    if not teachers:
+        return examples
+    worded = [comment for comment in comments if read(comment).spans]
+    threads = config.loop.threads
+    return taught(
+        examples, worded, teachers, output / _SOFT, threads=threads, fingerprint=fingerprint, say=say
+    )
+
+
+def _shape(base: Path, architecture: str, config: RunConfig) -> EncoderConfig:
     shape: dict[str, Any] = json.loads((base / "config.json").read_text(encoding="utf-8"))
     return EncoderConfig(
-        base=NAME,
+        architecture=architecture,
         hidden_size=shape["hidden_size"],
         num_layers=shape["num_hidden_layers"],
         num_heads=shape["num_attention_heads"],
@@ -116,6 +157,8 @@ def _network(base: Path, shape: EncoderConfig, layout: Layout, config: RunConfig
     torch.manual_seed(config.seed)
     network = Network(shape, layout.width, dropout=config.loop.dropout)
     weights = load_file(base / WEIGHTS)
+    # all-mpnet-base-v2 was stored with the name of its wrapper before each name.
+    weights = {name.removeprefix("mpnet."): value for name, value in weights.items()}
     kept = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
     kept.pop("embeddings.position_ids", None)
     network.encoder.load_state_dict(kept)
@@ -136,8 +179,18 @@ def _pipeline(output: Path, windows: Windows, tax: Taxonomy) -> Pipeline:
     return Pipeline(scorer, tax, version="unsealed", calibration=Calibration(), thresholds={})
 
 
-def _fingerprint(corpus: Corpus, config: RunConfig) -> str:
-    return hashlib.sha256(json.dumps([corpus.fingerprint, config.to_dict()]).encode()).hexdigest()
+def _take_weights(network: Network, start: Path) -> None:
+    try:
+        network.load_state_dict(load_weights(start / "weights.safetensors"))
+    except RuntimeError as error:  # torch names every tensor that does not fit: too long for a message
+        raise ArtifactError(
+            f"model {start.name}: its weights are of another shape than this run's"
+        ) from error
+
+
+def _fingerprint(corpus: Corpus, config: RunConfig, *models: Sequence[Path]) -> str:
+    names = [[facts_of(str(model)).version for model in group] for group in models]
+    return hashlib.sha256(json.dumps([corpus.fingerprint, config.to_dict(), names]).encode()).hexdigest()
 
 
 def _record(progress: Progress, difference: float, same: float) -> dict[str, Any]:

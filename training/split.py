@@ -20,7 +20,7 @@ def held_out(texts: Sequence[str], share: float, *, seed: int) -> list[bool]:
     groups = group_near_duplicates(texts)
     firsts: dict[int, str] = {}
     for text, group in zip(texts, groups, strict=True):
-        words = " ".join(_words(text))
+        words = " ".join(words_of(text))
         firsts[group] = min(firsts.get(group, words), words)
     chosen = {group: _uniform(f"{seed} {first}") < share for group, first in firsts.items()}
     return [chosen[group] for group in groups]
@@ -38,7 +38,7 @@ def group_near_duplicates(texts: Sequence[str]) -> list[int]:
 
     meetings: dict[tuple[int, tuple[int, ...]], list[int]] = defaultdict(list)
     for place, text in enumerate(texts):
-        signature = _signature(_words(text))
+        signature = _signature(words_of(text))
         for band in range(0, _HASHES, _BAND):
             meetings[band, signature[band : band + _BAND]].append(place)
     for places in meetings.values():
@@ -47,7 +47,8 @@ def group_near_duplicates(texts: Sequence[str]) -> list[int]:
     return [root(place) for place in range(len(texts))]
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Its words in lower case, without signs."""
     return re.findall(r"\w+", text.lower())
 
 

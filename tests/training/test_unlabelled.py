@@ -1,0 +1,63 @@
+"""Texts without labels: what is taken, what is left, and what emotions say of polarity."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.errors import InputError
+from training.unlabelled import NEGATIVE, NEUTRAL, POSITIVE, read_emotions, read_unlabelled
+
+
+def write(file: Path, *entries: Any) -> Path:
+    lines = "".join(json.dumps(entry) + "\n" for entry in entries)
+    file.write_bytes(gzip.compress(lines.encode()) if file.suffix == ".gz" else lines.encode())
+    return file
+
+
+def test_labelled_and_repeated_texts_are_left_out(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "pool.jsonl.gz",
+        {"id": "1", "text": "Late again!", "source": "a"},
+        {"id": "2", "text": "late AGAIN", "source": "b"},
+        {"id": "3", "text": "Nice staff", "question": "Why?", "source": "a"},
+        {"id": "4", "text": "Known already", "source": "a"},
+        {"id": "5", "text": "...", "source": "a"},
+    )
+    found = read_unlabelled([file], limit=0, known=["known, already."])
+    assert sorted((c.text, c.question) for _, c in found) == [("Late again!", None), ("Nice staff", "Why?")]
+
+
+def test_each_source_has_its_limit_and_keeps_its_choice(tmp_path: Path) -> None:
+    many = [{"id": str(i), "text": f"comment number {i}", "source": "large"} for i in range(50)]
+    few = [{"id": f"s{i}", "text": f"another {i}", "source": "small"} for i in range(3)]
+    first = read_unlabelled([write(tmp_path / "a.jsonl", *many, *few)], limit=10, known=[])
+    again = read_unlabelled([write(tmp_path / "b.jsonl", *few, *reversed(many))], limit=10, known=[])
+    assert len(first) == 13
+    assert {c.text for _, c in first} == {c.text for _, c in again}
+    assert {path.name for path, _ in first} == {"a.jsonl"}
+
+
+def test_a_line_without_text_is_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "pool.jsonl", {"id": "1", "text": "ok"}, {"id": "2"})
+    with pytest.raises(InputError, match=r"pool.jsonl, line 2: text") as caught:
+        read_unlabelled([file], limit=0, known=[])
+    assert caught.value.code == "invalid_texts"
+
+
+def test_emotions_that_lean_one_way_are_a_polarity(tmp_path: Path) -> None:
+    entries = [
+        ("grand", ["joy", "love"]),
+        ("torn", ["joy", "anger"]),
+        ("odd", ["surprise"]),
+        ("bah", ["annoyance"]),
+    ]
+    entries.append(("the train left at nine", ["neutral"]))
+    file = write(tmp_path / "e.jsonl", *({"text": t, "labels": {"emotions": e}} for t, e in entries))
+    comments, sides = read_emotions(file, limit=0)
+    found = {c.text: side for c, side in zip(comments, sides, strict=True)}
+    assert found == {"grand": POSITIVE, "bah": NEGATIVE, "the train left at nine": NEUTRAL}
+    with pytest.raises(InputError, match="line 1"):
+        read_emotions(write(tmp_path / "f.jsonl", {"text": "x", "labels": {}}), limit=0)

@@ -1,0 +1,115 @@
+"""The pretrained encoder as a network of categories, and the vectors of clauses that it gives."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import nn
+
+from evaluation.base_encoder import WEIGHTS
+from models.artifact import EncoderConfig
+from models.category_network import Direction, category_network
+from models.encoder import Window, Windows, batches, collate
+from models.network import Network
+from models.pipeline import read
+from models.schema import Comment
+from training.config import RunConfig
+from training.encoders import pretrained
+
+Vectors = NDArray[np.float32]
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+_BACKGROUND = 1_000  # comments
+
+
+class CategoryEncoder:
+    """An encoder that is read with one mixture of clause and window; see `models.category_network`."""
+
+    def __init__(self, base: Path, config: EncoderConfig, *, context: float, dropout: float) -> None:
+        self.config = config
+        self.tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+        self.windows = Windows(self.tokenizer, config)
+        self._context = context
+        self._dropout = dropout
+        self._weights = base / WEIGHTS
+
+    def network(self, width: int) -> Network:
+        """A fresh network with the pretrained encoder and empty directions."""
+        network = category_network(self.config, width, context=self._context, dropout=self._dropout)
+        weights = load_file(self._weights)
+        kept = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
+        kept.pop("embeddings.position_ids", None)
+        network.encoder.load_state_dict(kept)
+        return network
+
+    def first_windows(self, comments: Sequence[Comment]) -> list[Window | None]:
+        """Of each comment the first window, None where it has no words."""
+        readings = [read(comment) for comment in comments]
+        kept = [place for place, reading in enumerate(readings) if reading.spans]
+        found: list[Window | None] = [None] * len(comments)
+        for place, cut in zip(kept, self.windows.cut([readings[place] for place in kept]), strict=True):
+            found[place] = cut[0]
+        return found
+
+    def clauses(self, comments: Sequence[Comment], context: float | None = None) -> list[Vectors]:
+        """For each comment the vectors of its clauses, shape (clauses, hidden); none where it has no words."""
+        network = self.network(1)
+        network.heads = nn.Sequential(Direction(self._context if context is None else context))
+        return vectors_of(network, self.first_windows(comments), self.config.hidden_size)
+
+    @cached_property
+    def background(self) -> list[Vectors]:
+        """`clauses` of ordinary feedback, written by us: the same comments each time."""
+        comments = []
+        for file in sorted(CORPUS.glob("*.jsonl")):
+            comments += [Comment(json.loads(line)["text"]) for line in file.read_text("utf-8").splitlines()]
+        return self.clauses(comments[:: max(1, len(comments) // _BACKGROUND)])
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """One vector a text, shape (texts, hidden)."""
+        found = self.clauses([Comment(text) for text in texts], context=1.0)
+        return np.stack([rows[0] if len(rows) else np.zeros(self.config.hidden_size) for rows in found])
+
+
+@torch.inference_mode()
+def vectors_of(network: Network, windows: Sequence[Window | None], width: int) -> list[Vectors]:
+    """What a network gives for the clauses of each window, shape (clauses, width)."""
+    network.eval()
+    found: list[Vectors] = [np.zeros((0, width), dtype=np.float32)] * len(windows)
+    kept = [(place, window) for place, window in enumerate(windows) if window is not None]
+    for places in batches([len(window.ids) for _, window in kept], 2048):
+        batch = collate([kept[place][1] for place in places])
+        arrays = (batch.ids, batch.segments, batch.mask, batch.pooling)
+        rows = network(*(torch.from_numpy(array) for array in arrays)).numpy()
+        for row, place in zip(rows, places, strict=True):
+            found[kept[place][0]] = row[: len(kept[place][1].spans)].copy()
+    return found
+
+
+def open_encoder(config: RunConfig, scratch: Path, *, context: float) -> CategoryEncoder:
+    """The encoder that a run file names. Raises as `training.encoders.pretrained` does."""
+    base, architecture = pretrained(config.network.base, scratch)
+    shape: dict[str, Any] = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    return CategoryEncoder(
+        base,
+        EncoderConfig(
+            architecture=architecture,
+            hidden_size=shape["hidden_size"],
+            num_layers=shape["num_hidden_layers"],
+            num_heads=shape["num_attention_heads"],
+            intermediate_size=shape["intermediate_size"],
+            vocab_size=shape["vocab_size"],
+            max_positions=shape["max_position_embeddings"],
+            **asdict(config.network) | {"head_size": 1},
+        ),
+        context=context,
+        dropout=config.loop.dropout,
+    )

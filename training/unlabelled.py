@@ -1,0 +1,95 @@
+"""Texts that nobody labelled by the codebook, for teachers to speak of, and texts of which only the polarity is known.
+
+    texts = read_unlabelled([Path("pool.jsonl.gz")], limit=6000, known=comments)
+    texts, polarities = read_emotions(Path("goemotions.jsonl.gz"))
+
+An unlabelled line needs `id` and `text`; `question` and `source` may be there. Of each source at most `limit` texts
+are taken, chosen by a hash of the text, so that a choice stays the same when others are added.
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from evaluation.gold import lines_of
+from models.errors import InputError
+from models.schema import Comment
+
+NEGATIVE, NEUTRAL, POSITIVE = 0, 1, 2
+_EMOTIONS = {
+    NEGATIVE: "anger annoyance disappointment disapproval disgust embarrassment fear grief nervousness remorse sadness",
+    NEUTRAL: "neutral",
+    POSITIVE: "admiration amusement approval caring desire excitement gratitude joy love optimism pride relief",
+}
+_SIDE_OF = {emotion: side for side, names in _EMOTIONS.items() for emotion in names.split()}
+
+
+def read_unlabelled(
+    paths: Sequence[Path], *, limit: int, known: Collection[str]
+) -> list[tuple[Path, Comment]]:
+    """Comments to be taught by teachers, each with its file, none twice and none whose text is, case and signs aside,
+    in `known`.
+
+    Raises `InputError` (code "invalid_texts") naming the file and the line that has no text.
+    """
+    seen = {_words(text) for text in known}
+    found: list[tuple[str, str, Path, Comment]] = []
+    for path in paths:
+        for number, entry in _entries(path):
+            text, words = entry.get("text"), _words(str(entry.get("text") or ""))
+            if not isinstance(text, str) or not isinstance(entry.get("question"), str | None):
+                raise InputError(f"{path.name}, line {number}: text: must be a string", code="invalid_texts")
+            if words and words not in seen:
+                seen.add(words)
+                source = str(entry.get("source") or path.name)
+                comment = Comment(text=text, question=entry.get("question"))
+                found.append((_order(words), source, path, comment))
+    taken: Counter[str] = Counter()
+    chosen = []
+    for _, source, path, comment in sorted(found, key=lambda each: each[0]):
+        if not limit or taken[source] < limit:
+            taken[source] += 1
+            chosen.append((path, comment))
+    return chosen
+
+
+def read_emotions(path: Path, *, limit: int) -> tuple[list[Comment], list[int]]:
+    """Texts labelled with emotions (Demszky et al. 2020), as polarities: those whose emotions all lean one way.
+
+    Raises `InputError` (code "invalid_texts") naming the file and the line without `text` or `labels.emotions`.
+    """
+    found = []
+    for number, entry in _entries(path):
+        try:
+            sides = {_SIDE_OF.get(emotion) for emotion in entry["labels"]["emotions"]}
+            text = str(entry["text"])
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path.name}, line {number}: no {error}", code="invalid_texts") from error
+        side = sides.pop() if len(sides) == 1 else None
+        if side is not None:
+            found.append((_order(_words(text)), text, side))
+    chosen = sorted(found)[: limit or None]
+    return [Comment(text=text) for _, text, _ in chosen], [side for _, _, side in chosen]
+
+
+def _entries(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in lines_of(path):
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{path.name}, line {number}: not JSON", code="invalid_texts") from error
+        if not isinstance(entry, dict):
+            raise InputError(f"{path.name}, line {number}: must be an object", code="invalid_texts")
+        yield number, entry
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def _order(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()
