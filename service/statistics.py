@@ -33,7 +33,8 @@ def nps(promoters: int, passives: int, detractors: int) -> Estimate:
 
     The value is the plain difference of shares (Reichheld 2003). The interval is the adjusted Wald interval:
     3/4 promoter, 3/2 passives and 3/4 detractor are added (Rocks 2016, "Interval estimation for the Net
-    Promoter Score", The American Statistician 70(4)).
+    Promoter Score", The American Statistician 70(4)). Where all of very few answers are alike, its shrunken centre
+    would leave the value outside: it is drawn to the value then.
     """
     n = promoters + passives + detractors
     added = n + 3
@@ -41,7 +42,7 @@ def nps(promoters: int, passives: int, detractors: int) -> Estimate:
     centre = up - down
     half = Z * math.sqrt((up + down - centre**2) / added)
     value = (promoters - detractors) / n
-    return Estimate(value, centre - half, centre + half).within(-1, 1).times(100)
+    return Estimate(value, min(centre - half, value), max(centre + half, value)).within(-1, 1).times(100)
 
 
 def wilson(successes: int, n: int) -> Estimate:

@@ -71,6 +71,7 @@ def _analysis(
         intent=None,
         issues=tuple(Mention(i, "theme", 0.9, 0.5, (Evidence(0, 3, "The"),)) for i in issues if found),
         strengths=tuple(Mention(s, "theme", 0.8, 0.5, (Evidence(0, 3, "The"),)) for s in strengths if found),
+        categories=(),
         touchpoints=tuple(TouchpointMention(t, 0.7) for t in touchpoints if found),
         language=Language("en", read),
         no_content=no_content,

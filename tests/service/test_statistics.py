@@ -95,6 +95,7 @@ def test_a_tagger_not_shown_to_beat_chance_gives_no_estimate(errors: dict[str, i
 
 
 @given(COUNT, COUNT, COUNT)
+@example(0, 0, 1)
 def test_nps_lies_in_its_interval_and_that_in_the_scale(up: int, passive: int, down: int) -> None:
     if up + passive + down:
         estimate = nps(up, passive, down)
