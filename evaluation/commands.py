@@ -201,6 +201,8 @@ def _rate(rate: dict[str, Any] | None, every: int) -> str:
 
 def _print(report: dict[str, Any], written: Sequence[Path]) -> None:
     console = Console()
+    if not console.is_terminal:  # a file has no width: nothing need be cut off
+        console.width = 200
     table = Table(title=f"{report['data']['name']}: {report['data']['comments']:,} comments")
     table.add_column("", no_wrap=True)
     for system in report["systems"]:
