@@ -13,7 +13,8 @@ from evaluation import scores
 from evaluation.exam import Exam
 from evaluation.intervals import Estimate, estimate
 from evaluation.predictions import Predictions
-from evaluation.scores import Flags, Floats
+from evaluation.scores import Floats
+from models.heads import expected_errors
 
 COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
@@ -27,16 +28,11 @@ class Point:
     risk: float
 
 
-def doubts(labels: Flags, chances: Floats) -> Floats:
-    """Wrong labels to be expected of each comment, shape (n,), from decisions and probabilities (n, labels)."""
-    return np.asarray(np.where(labels, 1 - chances, chances).sum(axis=1))
-
-
 def risk_coverage(exam: Exam, predictions: Predictions) -> list[Point]:
     """The curve, from all comments to the surest half; empty for a system without probabilities."""
     if predictions.labels is None or predictions.label_probabilities is None or exam.gold.labels is None:
         return []
-    order = np.argsort(doubts(predictions.labels, predictions.label_probabilities), kind="stable")
+    order = np.argsort(expected_errors(predictions.label_probabilities, predictions.labels), kind="stable")
     parts = scores.counts(exam.gold.labels, predictions.labels)[order]
     points = []
     for coverage in COVERAGES:

@@ -122,12 +122,12 @@ class Calibration:
         )
 
 
-def expected_errors(probabilities: Scores, thresholds: Scores) -> Scores:
+def expected_errors(probabilities: NDArray[np.floating], decided: NDArray[np.bool_]) -> NDArray[np.floating]:
     """How many of a comment's label decisions are expected to be wrong, from calibrated (…, labels) probabilities.
 
     A label that is given is wrong with 1 - p, one that is not with p.
     """
-    return np.asarray(np.where(probabilities >= thresholds, 1 - probabilities, probabilities).sum(axis=-1))
+    return np.asarray(np.where(decided, 1 - probabilities, probabilities).sum(axis=-1))
 
 
 def sigmoid(logits: Scores) -> Scores:

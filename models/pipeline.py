@@ -315,11 +315,11 @@ class _Decision:
             np.array([getattr(m, name) for m in mentions], dtype=np.float32)
             for name in ("probability", "threshold")
         )
-        doubt = float(expected_errors(chances, thresholds))
-        nothing = not any(map(_labelled, mentions)) and intent is not None and intent.label == "other"
+        doubt = float(expected_errors(chances, chances >= thresholds))
+        other = intent.probability if intent is not None and intent.label == "other" else 0.0
         held = {
             "uncertain": doubt >= self.pipeline.calibration.doubt,
-            "out_of_scope": nothing and intent is not None and intent.probability >= _NO_FEEDBACK,
+            "out_of_scope": other >= _NO_FEEDBACK and not any(map(_labelled, mentions)),
             "truncated": truncated,
         }
         return [reason for reason, holds in held.items() if holds]

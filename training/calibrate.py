@@ -3,7 +3,7 @@
 Fitted on the scores of the runtime that serves (int8 ONNX), so that its rounding is calibrated away.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,17 +42,19 @@ def calibrate(
         name: error_counts(probabilities[:, column] >= thresholds[name], truth[:, column])
         for column, name in enumerate(layout.labels)
     }
-    doubt = _doubt(probabilities, thresholds, layout)
+    doubt = doubt_of(probabilities[:, : len(layout.labels)], [thresholds[name] for name in layout.labels])
     return Calibration(platt=platt, temperature=temperature, errors=errors, doubt=doubt), thresholds
 
 
-def _doubt(probabilities: Scores, thresholds: Mapping[str, float], layout: Layout) -> float:
-    """The number of expected wrong labels that `_REVIEWED` of the held-out comments reach."""
-    if not layout.labels:
+def doubt_of(probabilities: Scores, thresholds: Sequence[float]) -> float:
+    """The number of expected wrong labels that `_REVIEWED` of the held-out comments reach.
+
+    `probabilities` has shape (comments, labels), `thresholds` is as long as a row.
+    """
+    if not thresholds:
         return Calibration.doubt
-    limits = np.array([thresholds[name] for name in layout.labels], dtype=np.float32)
-    expected = expected_errors(probabilities[:, : len(layout.labels)], limits)
-    return round(float(np.quantile(expected, 1 - _REVIEWED)), 4)
+    decided = probabilities >= np.array(thresholds, dtype=np.float32)
+    return round(float(np.quantile(expected_errors(probabilities, decided), 1 - _REVIEWED)), 4)
 
 
 def platt_scaling(logits: NDArray[np.floating], truth: NDArray[np.bool_]) -> tuple[float, float]:

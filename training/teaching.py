@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 import models
 from models.errors import TaxonomyError
 from models.heads import Scores
+from models.loading import facts_of
 from models.pipeline import Pipeline, read
 from models.schema import Comment
 from models.scorer import Reading
@@ -40,13 +41,15 @@ def taught(
 
     Raises `TaxonomyError` if a teacher speaks of other things than `examples` have room for.
     """
-    readings = [read(comment) for comment in comments]
-    pipelines = [models.load(str(teacher), threads=threads) for teacher in teachers]
-    if len({pipeline.taxonomy for pipeline in pipelines}) > 1:
+    facts = [facts_of(teacher) for teacher in teachers]
+    if len({each.taxonomy for each in facts}) > 1:
         raise TaxonomyError("teachers: they were trained for different taxonomies")
-    key = " ".join([fingerprint, *(pipeline.version for pipeline in pipelines)])
-    scores = _kept(file, key) or _ask(pipelines, readings, say)
-    _keep(file, key, scores)
+    key = " ".join([fingerprint, *(each.version for each in facts)])
+    scores = _kept(file, key)
+    if not scores:
+        pipelines = [models.load(teacher, threads=threads) for teacher in teachers]
+        scores = _ask(pipelines, [read(comment) for comment in comments], say)
+        _keep(file, key, scores)
     return [with_soft(example, soft) for example, soft in zip(examples, scores, strict=True)]
 
 

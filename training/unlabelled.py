@@ -9,7 +9,6 @@ are taken, chosen by a hash of the text, so that a choice stays the same when ot
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from evaluation.gold import lines_of
 from models.errors import InputError
 from models.schema import Comment
+from training.split import words_of
 
 NEGATIVE, NEUTRAL, POSITIVE = 0, 1, 2
 _EMOTIONS = {
@@ -88,7 +88,7 @@ def _entries(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _words(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
+    return " ".join(words_of(text))
 
 
 def _order(words: str) -> str:

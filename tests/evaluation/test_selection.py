@@ -9,7 +9,8 @@ import models
 from evaluation.exam import Exam
 from evaluation.gold import read_labelled
 from evaluation.predictions import Predictions
-from evaluation.selection import doubts, review, risk_coverage
+from evaluation.selection import review, risk_coverage
+from models.heads import expected_errors
 from tests.labelled import labelled_line, write_lines
 
 
@@ -25,7 +26,7 @@ def exam(tmp_path: Path, pipeline: models.Pipeline) -> Exam:
 def test_doubt_counts_the_labels_that_may_be_wrong() -> None:
     labels = np.array([[True, False], [True, False]])
     chances = np.array([[0.9, 0.1], [0.6, 0.4]])
-    assert doubts(labels, chances) == pytest.approx([0.2, 0.8])
+    assert expected_errors(chances, labels) == pytest.approx([0.2, 0.8])
 
 
 def predictions(exam: Exam, wrong: slice, unsure: slice) -> Predictions:

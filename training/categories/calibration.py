@@ -5,13 +5,11 @@ examples    from cross-fitted logits: each comment's by directions that were fit
 tuned       from held-out comments, read by the runtime that serves
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from models.heads import Calibration, Layout, Scores, expected_errors
+from models.heads import Calibration, Layout, Scores
 from models.taxonomy import Taxonomy
-from training.calibrate import error_counts, platt_scaling, shared_thresholds, temperature_scaling
+from training.calibrate import doubt_of, error_counts, platt_scaling, shared_thresholds, temperature_scaling
 from training.categories.directions import Targets
 
 # p = sigmoid(slope * logit + intercept), the threshold at logit 0, fitted on our corpus with our ten themes as
@@ -19,7 +17,6 @@ from training.categories.directions import Targets
 SLOPE, INTERCEPT = 0.73, -1.12
 # Cosines times 10, divided by this, are times 20: the scale with which the encoder was trained to tell texts apart.
 TEMPERATURE = 0.5
-_REVIEWED = 0.15  # share of comments that a person should look at, the least certain first
 _SHRINKAGE = 30.0
 
 Found = tuple[Calibration, dict[str, float]]
@@ -33,7 +30,7 @@ def fixed(tax: Taxonomy, ordinary: Scores) -> Found:
     at = round(float(1 / (1 + np.exp(-INTERCEPT))), 4)
     platt, thresholds = dict.fromkeys(ids, (SLOPE, INTERCEPT)), dict.fromkeys(ids, at)
     chances = Calibration(platt=platt).detected(Layout(tax), ordinary)
-    return Calibration(platt=platt, doubt=_doubt(chances, thresholds)), thresholds
+    return Calibration(platt=platt, doubt=doubt_of(chances, list(thresholds.values()))), thresholds
 
 
 def measured(tax: Taxonomy, logits: Scores, targets: Targets) -> Found:
@@ -57,9 +54,6 @@ def measured(tax: Taxonomy, logits: Scores, targets: Targets) -> Found:
         name: error_counts(probabilities[:, k] >= limits[k], truth[whole, k])
         for k, name in enumerate(layout.categories)
     }
-    return Calibration(platt=platt, errors=errors, doubt=_doubt(probabilities, thresholds)), thresholds
-
-
-def _doubt(probabilities: Scores, thresholds: Mapping[str, float]) -> float:
-    limits = np.array(list(thresholds.values()), dtype=np.float32)
-    return round(float(np.quantile(expected_errors(probabilities, limits), 1 - _REVIEWED)), 4)
+    return Calibration(
+        platt=platt, errors=errors, doubt=doubt_of(probabilities, list(thresholds.values()))
+    ), thresholds
