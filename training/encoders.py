@@ -43,8 +43,8 @@ def pretrained(name: str, cache: Path) -> tuple[Path, str]:
     raise InputError(f"network.base: {name!r} is not one of {NAME}, {LARGE}", code="invalid_config")
 
 
-def shape_of(base: Path, architecture: str, network: NetworkShape) -> EncoderConfig:
-    """How the encoder in a folder is built, and the network upon it."""
+def shape_of(base: Path, architecture: str, network: NetworkShape, *, more: int = 0) -> EncoderConfig:
+    """How the encoder in a folder is built, with `more` tokens added to its vocabulary, and the network upon it."""
     shape: dict[str, Any] = json.loads((base / "config.json").read_text(encoding="utf-8"))
     return EncoderConfig(
         architecture=architecture,
@@ -52,7 +52,7 @@ def shape_of(base: Path, architecture: str, network: NetworkShape) -> EncoderCon
         num_layers=shape["num_hidden_layers"],
         num_heads=shape["num_attention_heads"],
         intermediate_size=shape["intermediate_size"],
-        vocab_size=shape["vocab_size"],
+        vocab_size=shape["vocab_size"] + more,
         max_positions=shape["max_position_embeddings"],
         **asdict(network),
     )

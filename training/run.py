@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from training.calibrate import calibrate
 from training.card import write_card
 from training.config import RunConfig
 from training.data import Corpus
+from training.emoji import add_emoji, with_emoji
 from training.encoders import encoder_weights, pretrained, shape_of
 from training.examples import Example, make_examples, make_unlabelled
 from training.export import agreement, export_onnx
@@ -59,17 +60,19 @@ def train(
         raise InputError(f"{output}: there is a model already; choose another folder", code="output_exists")
     output.mkdir(parents=True, exist_ok=True)
     base, architecture = pretrained(config.network.base, output)
-    tax, shape = tax or taxonomy.load(), shape_of(base, architecture, config.network)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    emoji = add_emoji(tokenizer)
+    tax, shape = tax or taxonomy.load(), shape_of(base, architecture, config.network, more=len(emoji))
     windows = Windows(tokenizer, shape)
     fingerprint = _fingerprint(corpus, config, [start] if start else [], teachers)
     training = _examples(corpus, windows, tax, output, teachers, fingerprint, config, say)
     held = make_examples(corpus.held_out, windows, tax)
     say(f"{len(training)} comments to train on, {len(held)} held out")
 
-    network = _network(base, shape, Layout(tax), config)
+    network = _network(shape, Layout(tax), config)
+    network.encoder.load_state_dict(with_emoji(encoder_weights(base), emoji))
     if start:
-        _take_weights(network, start)
+        _take_weights(network, start, emoji)
     trainer = Trainer(network, Layout(tax), config, output, fingerprint=fingerprint, report=report, say=say)
     progress = trainer.fit(training, held)
     say(f"best epoch {progress.best_epoch + 1} of {progress.epoch}: held-out mAP {progress.best_score:.3f}")
@@ -145,11 +148,9 @@ def _examples(
     )
 
 
-def _network(base: Path, shape: EncoderConfig, layout: Layout, config: RunConfig) -> Network:
+def _network(shape: EncoderConfig, layout: Layout, config: RunConfig) -> Network:
     torch.manual_seed(config.seed)
-    network = Network(shape, layout.width, dropout=config.loop.dropout)
-    network.encoder.load_state_dict(encoder_weights(base))
-    return network
+    return Network(shape, layout.width, dropout=config.loop.dropout)
 
 
 def _write_content(
@@ -166,9 +167,9 @@ def _pipeline(output: Path, windows: Windows, tax: Taxonomy) -> Pipeline:
     return Pipeline(scorer, tax, version="unsealed", calibration=Calibration(), thresholds={})
 
 
-def _take_weights(network: Network, start: Path) -> None:
+def _take_weights(network: Network, start: Path, emoji: Mapping[int, list[int]]) -> None:
     try:
-        network.load_state_dict(load_weights(start / "weights.safetensors"))
+        network.load_state_dict(with_emoji(load_weights(start / "weights.safetensors"), emoji))
     except RuntimeError as error:  # torch names every tensor that does not fit: too long for a message
         raise ArtifactError(
             f"model {start.name}: its weights are of another shape than this run's"
