@@ -40,7 +40,16 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
     _check_free(address, settings.port)
     _announce(address, settings, keyed=keyed)
     environment = os.environ | _environment(settings)
-    command = ["-m", "bentoml", "serve", "service.bento:Listenwell", "--working-dir", str(ROOT)]
+    # -P: a folder named "service" where the command was typed is not ours.
+    command = [
+        "-P",
+        "-m",
+        "service.bento_launch",
+        "serve",
+        "service.bento:Listenwell",
+        "--working-dir",
+        str(ROOT),
+    ]
     # In place of this process, so that signals reach it.
     os.execve(
         sys.executable,

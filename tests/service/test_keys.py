@@ -1,7 +1,6 @@
 """Keys: what a caller may do with one, with none, and with one that is over."""
 
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,34 +18,9 @@ from service.keys.doorkeeper import is_local, needed
 from service.keys.key import Key, hash_of, mint, parse
 from service.keys.tables import api_key
 from service.settings import Settings
+from tests.keys import bearer, make_key
 
 COMMENT = {"id": "a", "text": "Agent was kind but nobody ever fixed my bill.", "customer_id": "u"}
-
-
-@pytest.fixture
-def engine_of(client: TestClient) -> sa.Engine:
-    engine: sa.Engine = client.app.state.parts.engine  # type: ignore[attr-defined]
-    return engine
-
-
-def make_key(engine: sa.Engine, *scopes: str, tenant: str = "default", **fields: object) -> str:
-    """The text of a new key."""
-    text = mint()
-    with write(engine) as conn:
-        key = Key(  # type: ignore[arg-type]
-            id=text.id,
-            tenant=tenant,
-            name="test",
-            scopes=frozenset(scopes),
-            secret_hash=hash_of(text.secret),
-            **{"created_at": repository.now(conn)} | fields,
-        )
-        repository.add(conn, key)
-    return str(text)
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {key}"}
 
 
 def set_key(engine: sa.Engine, key: str, **values: object) -> None:
@@ -167,14 +141,13 @@ def test_the_last_use_is_written_at_most_once_a_minute(client: TestClient, engin
 
     @sa.event.listens_for(engine_of, "before_cursor_execute")
     def watch(*call: object) -> None:
-        if not str(call[2]).startswith(("SELECT", "PRAGMA")):
+        if str(call[2]).startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE")):
             written.append(str(call[2]))
 
     assert key_row(engine_of, key).last_used_at is None
     for _ in range(5):
         client.get("/v1/touchpoints", headers=bearer(key))
-    assert len(written) == 1
-    assert "last_used_at" in written[0]
+    assert [statement.split(" SET ")[0] for statement in written] == ["BEGIN IMMEDIATE", "UPDATE api_key"]
     first = key_row(engine_of, key).last_used_at
     assert first is not None
     set_key(engine_of, key, last_used_at=first - timedelta(seconds=61))
@@ -221,11 +194,11 @@ class TestCommands:
     """`listenwell keys`, on a database in a file."""
 
     @pytest.fixture(autouse=True)
-    def database(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    def database(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = tmp_path / "keys.db"
         monkeypatch.setenv("LISTENWELL_DATABASE_URL", f"sqlite:///{path}")
         monkeypatch.setenv("LISTENWELL_MODEL", "weightless")
-        yield path
+        return path
 
     def run(self, *words: str) -> str:
         done = CliRunner().invoke(keys, words, catch_exceptions=False)
