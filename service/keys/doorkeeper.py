@@ -27,11 +27,13 @@ SIGN_IN = "/sign-in"
 OPEN = frozenset({"/healthz", "/readyz", SIGN_IN, "/static/listenwell.css"})
 """Who asks for these is nobody's business; none of them tells anything of a comment."""
 _BY_METHOD: dict[str, KeyScope] = {"GET": "read", "HEAD": "read", "OPTIONS": "read", "DELETE": "admin"}
-# What is not as its method says.
-_BY_PATH: dict[tuple[str, str], KeyScope] = {
-    ("POST", "/v1/analyze"): "read",
-    ("POST", "/sign-out"): "read",
-}
+# What is not as its method says: method, address (the whole of it), scope.
+_OTHERWISE: tuple[tuple[str, str, KeyScope], ...] = (
+    ("GET", r"/metrics", "metrics"),
+    # It changes nothing.
+    ("POST", r"/v1/analyze", "read"),
+    ("POST", r"/sign-out", "read"),
+)
 
 
 def needed(method: str, path: str) -> KeyScope:
@@ -40,9 +42,10 @@ def needed(method: str, path: str) -> KeyScope:
     >>> needed("GET", "/v1/comments"), needed("POST", "/v1/comments"), needed("DELETE", "/v1/comments/a")
     ('read', 'write', 'admin')
     """
-    if path == "/metrics":
-        return "metrics"
-    return _BY_PATH.get((method, path)) or _BY_METHOD.get(method, "write")
+    for one, address, scope in _OTHERWISE:
+        if method == one and re.fullmatch(address, path):
+            return scope
+    return _BY_METHOD.get(method, "write")
 
 
 class Doorkeeper:
@@ -54,6 +57,10 @@ class Doorkeeper:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on with the caller in the request's state, or answer with a problem."""
+        if scope["type"] == "websocket":
+            # There are none, and one that is added must not be open because this was forgotten.
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http" or _path(scope) in OPEN:
             await self.app(scope, receive, send)
             return

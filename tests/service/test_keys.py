@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 import models
 from service.app import create_app
@@ -99,6 +100,23 @@ def test_what_a_call_needs_unless_it_is_listed() -> None:
     assert needed("POST", "/v1/comments/analyze") == "write"
 
 
+def test_the_openapi_document_says_what_each_call_needs(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    for path, methods in document["paths"].items():
+        for method, call in methods.items():
+            closed = path not in ("/healthz", "/readyz")
+            assert ("security" in call) is closed
+            assert ({"401", "403", "429"} <= set(call["responses"])) is closed
+            assert call.get("x-scope") == (needed(method.upper(), path) if closed else None)
+    assert "Scope: admin." in client.get("/docs").text
+
+
+def test_no_websocket_is_open(client: TestClient) -> None:
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/v1/comments"):
+        pass
+
+
 @pytest.mark.parametrize(
     "header",
     ["Basic abc", "Bearer", "Bearer ", "Bearer nonsense", "bearer lw_abcdefghijkl_" + "x" * 43, "lw_a_b"],
@@ -141,13 +159,13 @@ def test_the_last_use_is_written_at_most_once_a_minute(client: TestClient, engin
 
     @sa.event.listens_for(engine_of, "before_cursor_execute")
     def watch(*call: object) -> None:
-        if str(call[2]).startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE")):
+        if str(call[2]).startswith(("INSERT", "UPDATE", "DELETE")):
             written.append(str(call[2]))
 
     assert key_row(engine_of, key).last_used_at is None
     for _ in range(5):
         client.get("/v1/touchpoints", headers=bearer(key))
-    assert [statement.split(" SET ")[0] for statement in written] == ["BEGIN IMMEDIATE", "UPDATE api_key"]
+    assert [statement.split(" SET ")[0] for statement in written] == ["UPDATE api_key"]
     first = key_row(engine_of, key).last_used_at
     assert first is not None
     set_key(engine_of, key, last_used_at=first - timedelta(seconds=61))
