@@ -18,7 +18,7 @@ from service.records import CommentRecord
 from service.settings import Settings
 
 TENANT = "default"
-"""The only tenant until there are keys."""
+"""Whose comments they are where nobody says: without keys, and in commands without --tenant."""
 
 
 class Tagger(Protocol):

@@ -18,10 +18,12 @@ import models
 from service import openapi, problems
 from service.analyse import Desk, Tagger
 from service.database import migrate, open_engine
+from service.headers import SafeHeaders
 from service.instruments import Instruments
+from service.keys.doorkeeper import Doorkeeper
 from service.metrics import Rules
 from service.model import model_in_force
-from service.routes import about, analyze, comments, docs, health, page, touchpoints
+from service.routes import about, analyze, comments, docs, health, page, sign_in, touchpoints
 from service.routes.given import Parts, from_our_own_pages
 from service.settings import Settings
 
@@ -41,11 +43,14 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         redoc_url=None,
         lifespan=lambda app: _life(app, settings or Settings(), tagger),
     )
-    for part in (analyze, comments, touchpoints, about):
+    for part in (analyze, comments, touchpoints, about, sign_in):
         app.include_router(part.router, dependencies=[Depends(from_our_own_pages)])
     for part in (health, page, docs):
         app.include_router(part.router)
+    # The last one added sees a request first.
+    app.add_middleware(Doorkeeper)
     app.add_middleware(Instruments)
+    app.add_middleware(SafeHeaders)
     problems.install(app)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app

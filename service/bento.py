@@ -24,10 +24,13 @@ from starlette.routing import Mount
 
 import models
 from service.app import create_app
+from service.bento_doors import Front, Inside, agree, introduce
 from service.database import read
 from service.settings import Settings
 
 SETTINGS = Settings()
+# The first process to come here is the one that starts the others.
+agree()
 _BATCH = 32
 # A deadline and not a wait: requests that have waited longer are refused, so it is far above the slowest batch.
 _DEADLINE_MS = 60_000
@@ -123,6 +126,7 @@ class Listenwell:
     encoder = bentoml.depends(Encoder)
 
     def __init__(self) -> None:
+        introduce(self.encoder)
         tagger.encoder = self.encoder
 
     def __is_ready__(self) -> bool:
@@ -133,6 +137,10 @@ class Listenwell:
         except sa.exc.OperationalError:
             return False
         return True
+
+
+Encoder.add_asgi_middleware(Inside)  # type: ignore[attr-defined]
+Listenwell.add_asgi_middleware(Front, ours=app)  # type: ignore[attr-defined]
 
 
 def _comment(fields: dict[str, Any]) -> models.Comment:

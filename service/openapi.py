@@ -7,7 +7,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from service.intake import CommentIn
-from service.problems import Problem
+from service.keys.doorkeeper import OPEN, needed
+from service.problems import Problem, documented
 
 _REF = "#/components/schemas/{model}"
 _EXAMPLE = {
@@ -50,5 +51,24 @@ def document(app: FastAPI) -> dict[str, Any]:
         )
         _, ours = models_json_schema([(CommentIn, "validation"), (Problem, "validation")], ref_template=_REF)
         schema.setdefault("components", {}).setdefault("schemas", {}).update(ours["$defs"])
+        _tell_of_keys(schema)
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _tell_of_keys(schema: dict[str, Any]) -> None:
+    """What the doorkeeper asks of every call, and how it refuses."""
+    schema["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "A key: `lw_<id>_<secret>`."}
+    }
+    refusals = {str(status): answer for status, answer in documented(401, 403, 429).items()}
+    for path, calls in schema["paths"].items():
+        if path in OPEN:
+            continue
+        for method, call in calls.items():
+            # The empty one: while there are no keys, none is needed on this machine.
+            call["security"] = [{"key": []}, {}]
+            call["x-scope"] = needed(method.upper(), path)
+            call["responses"] |= {
+                status: one for status, one in refusals.items() if status not in call["responses"]
+            }

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 import models
+from service.headers import SAFE
 from service.render import render
 
 MEDIA_TYPE = "application/problem+json"
@@ -23,11 +24,15 @@ _STATUS = {
     "invalid_encoding": 400,
     "invalid_json": 400,
     "client_disconnected": 400,
+    "unauthorized": 401,
     "cross_site": 403,
+    "forbidden": 403,
+    "insecure_address": 403,
     "unknown_comment": 404,
     "unknown_touchpoint": 404,
     "body_too_large": 413,
     "too_many_comments": 413,
+    "rate_limited": 429,
     "database_unavailable": 503,
     "model_busy": 503,
     "model_timeout": 504,
@@ -75,9 +80,18 @@ def problem(request: Request, status: int, code: str, detail: str) -> Response:
         instance=request.url.path,
     )
     headers = {"Retry-After": "1"} if status in _RETRY else {}
-    if _for_people(request):
+    if status == 401:
+        headers["WWW-Authenticate"] = _challenge(request)
+    if for_people(request):
         return render("problem.html", status=status, headers=headers, problem=body)
+    # What went wrong unexpectedly is answered outside of the middleware that adds these.
+    headers |= SAFE
     return JSONResponse(body.model_dump(), status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """The response to one of our errors or the database's, for what stands before the routes."""
+    return await (_ours if isinstance(error, models.ListenwellError) else _database)(request, error)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -86,8 +100,15 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
-def _for_people(request: Request) -> bool:
+def for_people(request: Request) -> bool:
+    """Whether a person with a browser asks for a page."""
     return not request.url.path.startswith("/v1") and "text/html" in request.headers.get("accept", "")
+
+
+def _challenge(request: Request) -> str:
+    """RFC 6750: a key is asked for, and whether the one that was given is at fault."""
+    given = "authorization" in request.headers
+    return 'Bearer realm="listenwell"' + (', error="invalid_token"' if given else "")
 
 
 async def _ours(request: Request, error: Exception) -> Response:

@@ -11,14 +11,13 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from service.headers import SAFE
+
 FOLDER = Path(__file__).with_name("page")
 STYLESHEET = FOLDER / "listenwell.css"
-_HEADERS = {
+_HEADERS = SAFE | {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
 }
 HIDDEN = "–"
 """What stands for a value that is hidden or not there."""

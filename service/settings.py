@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     )
     port: int = Field(default=3000, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(default=1, ge=1, description="API processes that `listenwell serve` starts.")
+    session_hours: int = Field(
+        default=12, ge=1, le=720, description="How long a person who signed in to the page stays signed in."
+    )
     max_body_bytes: int = Field(default=8_388_608, ge=1, description="Largest request body, in bytes.")
     max_batch: int = Field(default=500, ge=1, description="Most comments in one request.")
     ces_easiest: Annotated[Literal[1, 7], BeforeValidator(_number)] = Field(

@@ -24,9 +24,9 @@ from rich.progress import (
 from rich.text import Text
 
 import models
-from service.analyse import TENANT, Desk
+from service.analyse import Desk
 from service.commands.batches import batches
-from service.commands.given import map_option, read_settings, store
+from service.commands.given import map_option, read_settings, store, tenant_option
 from service.commands.table import output, print_touchpoints
 from service.database import read
 from service.files import STREAM, Source, open_source
@@ -82,6 +82,7 @@ class Rate(ProgressColumn):
 @click.option(
     "--errors", type=click.File("w", encoding="utf-8"), help="Write all failed rows there as JSON lines."
 )
+@tenant_option
 @click.pass_context
 def backfill(
     context: click.Context,
@@ -91,6 +92,7 @@ def backfill(
     engine: str,
     id_from_line: bool,
     errors: IO[str] | None,
+    tenant: str,
 ) -> None:
     """Tag and store the comments of INPUT (.csv, .jsonl, .parquet, or - for JSON lines)."""
     settings = read_settings()
@@ -101,25 +103,25 @@ def backfill(
     tally = Tally(errors)
     with store(settings) as database:
         desk = Desk(database, pipeline.analyze, settings)
-        stopped = _fill(desk, _completed(source, touchpoint, prefix), total, tally)
+        stopped = _fill(desk, tenant, _completed(source, touchpoint, prefix), total, tally)
         tally.print()
         rules = Rules.of(settings, pipeline.taxonomy, pipeline.version, pipeline.calibration.errors)
         with read(database) as conn:
-            print_touchpoints(output(), overview(conn, TENANT, rules), pipeline.taxonomy)
+            print_touchpoints(output(), overview(conn, tenant, rules), pipeline.taxonomy)
     if stopped:
         click.echo("Stopped. What is counted above is stored; run the same again to go on.", err=True)
         context.exit(130)
     context.exit(1 if tally.outcomes["failed"] else 0)
 
 
-def _fill(desk: Desk, rows: Iterator[object], total: int | None, tally: Tally) -> bool:
+def _fill(desk: Desk, tenant: str, rows: Iterator[object], total: int | None, tally: Tally) -> bool:
     """Store all rows; true if the person at the keyboard stopped it, which loses no comment and halves none."""
     seen: set[str] = set()
     with _progress() as progress:
         task = progress.add_task("comments", total=total)
         try:
             for start, items in batches(rows, _BATCH):
-                results = desk.record(items, seen=seen)
+                results = desk.record(items, tenant=tenant, seen=seen)
                 moved = [error | {"index": start + error["index"]} for error in results.errors]
                 tally.add([result["outcome"] for result in results.results], moved)
                 progress.advance(task, len(items))

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 import models
+from service.analyse import TENANT
 from service.database import migrate, open_engine
+from service.keys.key import checked_tenant
 from service.settings import Settings
 
 
@@ -53,4 +55,13 @@ map_option = click.option(
     callback=column_map,
     metavar="FIELD=COLUMN",
     help="Which column is which field; repeat it. metadata.NAME=COLUMN keeps any column.",
+)
+
+tenant_option = click.option(
+    "--tenant",
+    default=TENANT,
+    show_default=True,
+    metavar="NAME",
+    callback=lambda _, __, name: name and checked_tenant(name),
+    help="Whose comments.",
 )

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 import models
 from service.commands.given import read_settings, store
+from service.keys.access import keys_exist
 from service.model import model_in_force
 from service.settings import Settings
 
@@ -28,12 +29,27 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
     address = _address(settings.host)
     # What is wrong should be said here, once, and not in a worker's log.
     model_in_force(settings.model)
-    with store(settings):
-        pass
+    with store(settings) as engine:
+        keyed = keys_exist(engine)
+    if not keyed and not address.is_loopback:
+        raise models.InputError(
+            f"there is no key yet, so whoever reaches {address} could read and erase all comments; make one "
+            "first: listenwell keys create --name NAME --scope admin",
+            code="insecure_address",
+        )
     _check_free(address, settings.port)
-    _announce(address, settings)
+    _announce(address, settings, keyed=keyed)
     environment = os.environ | _environment(settings)
-    command = ["-m", "bentoml", "serve", "service.bento:Listenwell", "--working-dir", str(ROOT)]
+    # -P: a folder named "service" where the command was typed is not ours.
+    command = [
+        "-P",
+        "-m",
+        "service.bento_launch",
+        "serve",
+        "service.bento:Listenwell",
+        "--working-dir",
+        str(ROOT),
+    ]
     # In place of this process, so that signals reach it.
     os.execve(
         sys.executable,
@@ -61,17 +77,17 @@ def _check_free(address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: in
             ) from None
 
 
-def _announce(address: ipaddress.IPv4Address | ipaddress.IPv6Address, settings: Settings) -> None:
+def _announce(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, settings: Settings, *, keyed: bool
+) -> None:
     shown = f"[{address}]" if address.version == 6 else str(address)
     click.echo(f"Listenwell on http://{shown}:{settings.port} (API under /v1, its description at /docs)")
-    if address.is_loopback:
+    if not keyed:
         click.echo(
             "There is no key: it listens on this machine only, and whoever uses this machine may use it."
         )
     else:
-        click.echo(
-            "Warning: there is no key, and whoever reaches this address may read and erase all comments."
-        )
+        click.echo("It asks for a key: Authorization: Bearer lw_…, or a browser's sign-in.")
     sys.stdout.flush()
 
 

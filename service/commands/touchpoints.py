@@ -4,8 +4,7 @@ import json
 
 import click
 
-from service.analyse import TENANT
-from service.commands.given import read_settings, store
+from service.commands.given import read_settings, store, tenant_option
 from service.commands.table import output, print_touchpoints
 from service.database import read
 from service.metrics import Rules, overview
@@ -17,13 +16,14 @@ from service.routes.given import day
 @click.option("--from", "from_", metavar="DAY", help="First day, like 2026-10-01 (UTC).")
 @click.option("--to", metavar="DAY", help="The day after the last one.")
 @click.option("--json", "as_json", is_flag=True, help="Print what GET /v1/touchpoints answers.")
-def touchpoints(from_: str | None, to: str | None, as_json: bool) -> None:
+@tenant_option
+def touchpoints(from_: str | None, to: str | None, as_json: bool, tenant: str) -> None:
     """Print the metrics of every touchpoint."""
     settings = read_settings()
     model = model_in_force(settings.model)
     rules = Rules.of(settings, model.taxonomy, model.version, model.calibration.errors)
     with store(settings) as engine, read(engine) as conn:
-        found = overview(conn, TENANT, rules, from_day=day("from", from_), to_day=day("to", to))
+        found = overview(conn, tenant, rules, from_day=day("from", from_), to_day=day("to", to))
     if as_json:
         click.echo(json.dumps(found, indent=1))
     else:

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from service import tables
 from service.database import open_engine, write
+from service.keys import tables as _keys  # noqa: F401  (its tables belong to the same metadata)
 from service.settings import Settings
 
 

@@ -10,7 +10,7 @@ from service.answers import Analyzed
 from service.body import Body, comments_in
 from service.openapi import COMMENTS_BODY
 from service.problems import documented
-from service.routes.given import Given
+from service.routes.given import Given, Who
 
 router = APIRouter(prefix="/v1", tags=["comments"])
 
@@ -26,9 +26,10 @@ Include = Annotated[
     openapi_extra=COMMENTS_BODY,
     summary="Tag comments, store nothing",
 )
-def analyze(parts: Given, body: Body, include: Include = None) -> JSONResponse:
+def analyze(parts: Given, who: Who, body: Body, include: Include = None) -> JSONResponse:
     """Only `text` is needed. A bad comment becomes an error of its own and the others are answered."""
     items = comments_in(body, max_batch=parts.settings.max_batch)
+    who.meter.take("comments", len(items))
     results = parts.desk.analyze(items, all_labels=include == "all_labels")
     instruments.count("analyze", results)
     return JSONResponse(results.to_dict())

@@ -8,14 +8,13 @@ from pydantic import Field
 
 import models
 from service import instruments, repository
-from service.analyse import TENANT
 from service.answers import CommentOut, CommentPage, Deleted, Taken, comment_json
 from service.body import Body, comments_in
 from service.database import read, write
 from service.listing import MAX_QUERY, Empathy, Filters
 from service.openapi import COMMENTS_BODY
 from service.problems import documented
-from service.routes.given import Given, Range, label
+from service.routes.given import Given, Range, Who, label
 
 router = APIRouter(prefix="/v1/comments", tags=["comments"])
 MAX_LIMIT = 200
@@ -60,11 +59,12 @@ class WantedPage(Wanted):
     openapi_extra=COMMENTS_BODY,
     summary="Tag and store comments",
 )
-def take_comments(parts: Given, body: Body) -> JSONResponse:
+def take_comments(parts: Given, who: Who, body: Body) -> JSONResponse:
     """One transaction a comment. The same id with the same content again is a replay, with other content a
     replacement; nothing is counted twice."""
     items = comments_in(body, max_batch=parts.settings.max_batch)
-    results = parts.desk.record(items)
+    who.meter.take("comments", len(items))
+    results = parts.desk.record(items, tenant=who.tenant)
     instruments.count("comments", results)
     return JSONResponse(results.to_dict())
 
@@ -72,11 +72,11 @@ def take_comments(parts: Given, body: Body) -> JSONResponse:
 @router.get(
     "", response_model=CommentPage, responses=documented(422, 503), summary="Find comments, newest first"
 )
-def list_comments(parts: Given, wanted: Annotated[WantedPage, Query()]) -> JSONResponse:
+def list_comments(parts: Given, who: Who, wanted: Annotated[WantedPage, Query()]) -> JSONResponse:
     """Page by page: `next_cursor` is null on the last one."""
     filters = wanted.filters(parts.model.taxonomy)
     with read(parts.engine) as conn:
-        page = repository.select(conn, TENANT, filters, wanted.limit, wanted.cursor)
+        page = repository.select(conn, who.tenant, filters, wanted.limit, wanted.cursor)
     comments = [comment_json(stored) for stored in page.comments]
     return JSONResponse({"comments": comments, "next_cursor": page.next_cursor})
 
@@ -87,20 +87,22 @@ def list_comments(parts: Given, wanted: Annotated[WantedPage, Query()]) -> JSONR
     responses=documented(403, 422, 503),
     summary="Erase all comments of a customer",
 )
-def delete_comments_of(parts: Given, customer_id: Annotated[str, Query(min_length=1)]) -> JSONResponse:
+def delete_comments_of(
+    parts: Given, who: Who, customer_id: Annotated[str, Query(min_length=1)]
+) -> JSONResponse:
     """The metrics follow. Without `customer_id` nothing is erased."""
     with write(parts.engine) as conn:
-        deleted = repository.delete_customer(conn, TENANT, customer_id)
+        deleted = repository.delete_customer(conn, who.tenant, customer_id)
     return JSONResponse({"deleted": deleted})
 
 
 @router.get(
     "/{id:path}", response_model=CommentOut, responses=documented(404, 503), summary="Read one comment"
 )
-def get_comment(parts: Given, id: str) -> JSONResponse:
+def get_comment(parts: Given, who: Who, id: str) -> JSONResponse:
     """What was sent, and what was made of it."""
     with read(parts.engine) as conn:
-        stored = repository.get(conn, TENANT, id)
+        stored = repository.get(conn, who.tenant, id)
     if stored is None:
         raise _unknown()
     return JSONResponse(comment_json(stored))
@@ -109,10 +111,10 @@ def get_comment(parts: Given, id: str) -> JSONResponse:
 @router.delete(
     "/{id:path}", status_code=204, responses=documented(403, 404, 503), summary="Erase one comment"
 )
-def delete_comment(parts: Given, id: str) -> Response:
+def delete_comment(parts: Given, who: Who, id: str) -> Response:
     """The metrics follow."""
     with write(parts.engine) as conn:
-        found = repository.delete(conn, TENANT, id)
+        found = repository.delete(conn, who.tenant, id)
     if not found:
         raise _unknown()
     return Response(status_code=204)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from service.render import render
+from service.routes.given import Who
 
 router = APIRouter(include_in_schema=False)
 _PLAIN = {
@@ -21,10 +22,10 @@ _PLAIN = {
 
 
 @router.get("/docs")
-def docs(request: Request) -> HTMLResponse:
+def docs(request: Request, who: Who) -> HTMLResponse:
     """Every call with its parameters, an example and its answers, and every object with its fields."""
     api = request.app.openapi()
-    return render("docs.html", api=api, calls=list(_calls(api)), schemas=list(_schemas(api)))
+    return render("docs.html", api=api, calls=list(_calls(api)), schemas=list(_schemas(api)), who=who)
 
 
 def _calls(api: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -35,6 +36,7 @@ def _calls(api: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 "method": method.upper(),
                 "path": path,
                 "summary": call["summary"],
+                "scope": call.get("x-scope"),
                 "description": call.get("description", "").replace("\n", " "),
                 "parameters": [_parameter(one) for one in call.get("parameters", ())],
                 "curl": _curl(path, call),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import models
 from service.analyse import Desk
+from service.keys.access import Caller
 from service.metrics import Rules
 from service.model import ModelInForce
 from service.settings import Settings
@@ -38,8 +39,8 @@ async def parts_of(request: Request) -> Parts:
 async def from_our_own_pages(request: Request) -> None:
     """Refuse what a web page of another site sends through its reader's browser (`cross_site`).
 
-    There is no key yet, so a browser on this machine is all that another site would need. Programs other
-    than browsers send no such header.
+    A browser on a machine without keys, or one whose reader has signed in, is all that another site would
+    need. Programs other than browsers send no such header.
     """
     site = request.headers.get("sec-fetch-site", "none")
     if request.method not in ("GET", "HEAD") and site not in ("none", "same-origin"):
@@ -72,7 +73,14 @@ class Range(Query):
         return day("from", self.from_), day("to", self.to)
 
 
+async def caller_of(request: Request) -> Caller:
+    """Who is asking; the doorkeeper let them in."""
+    caller: Caller = request.state.caller
+    return caller
+
+
 Given = Annotated[Parts, Depends(parts_of)]
+Who = Annotated[Caller, Depends(caller_of)]
 
 
 def day(name: str, value: str | None) -> date | None:

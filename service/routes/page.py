@@ -12,16 +12,16 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 import models
 from service import repository
-from service.analyse import TENANT
 from service.database import read
 from service.highlight import evidence_of, label_name, marked
+from service.keys.access import Caller
 from service.listing import Page
 from service.metrics import overview, touchpoint_metrics
 from service.records import StoredComment
 from service.render import STYLESHEET, render
 from service.rollups import WHOLE
 from service.routes.comments import Wanted
-from service.routes.given import Given, Parts, Range
+from service.routes.given import Given, Parts, Range, Who
 
 router = APIRouter(include_in_schema=False)
 _PAGE = 20
@@ -40,27 +40,27 @@ class View(Wanted):
 
 
 @router.get("/")
-def touchpoints(parts: Given, range: Annotated[Range, Query()]) -> HTMLResponse:
+def touchpoints(parts: Given, who: Who, range: Annotated[Range, Query()]) -> HTMLResponse:
     """The table of touchpoints, or how to load comments where there are none."""
     from_day, to_day = range.days()
     with read(parts.engine) as conn:
-        metrics = overview(conn, TENANT, parts.rules, from_day=from_day, to_day=to_day)
-        empty = metrics["total"]["n"] == 0 and not repository.touchpoints(conn, TENANT)
+        metrics = overview(conn, who.tenant, parts.rules, from_day=from_day, to_day=to_day)
+        empty = metrics["total"]["n"] == 0 and not repository.touchpoints(conn, who.tenant)
     kept = {name: value for name, value in (("from", range.from_), ("to", range.to)) if value}
     rows = [_row(one, parts, kept) for one in (metrics["total"], *metrics["touchpoints"])]
-    return render("touchpoints.html", rows=rows, empty=empty, range=range, rules=parts.rules)
+    return render("touchpoints.html", rows=rows, empty=empty, range=range, rules=parts.rules, who=who)
 
 
 @router.get("/all")
-def everything(parts: Given, view: Annotated[View, Query()]) -> HTMLResponse:
+def everything(parts: Given, who: Who, view: Annotated[View, Query()]) -> HTMLResponse:
     """All comments together."""
-    return _touchpoint(parts, WHOLE, view)
+    return _touchpoint(parts, who, WHOLE, view)
 
 
 @router.get("/touchpoints/{id}")
-def touchpoint(parts: Given, id: str, view: Annotated[View, Query()]) -> HTMLResponse:
+def touchpoint(parts: Given, who: Who, id: str, view: Annotated[View, Query()]) -> HTMLResponse:
     """The numbers of one touchpoint and its comments."""
-    return _touchpoint(parts, id, view)
+    return _touchpoint(parts, who, id, view)
 
 
 @router.get("/static/listenwell.css")
@@ -69,13 +69,15 @@ async def stylesheet() -> FileResponse:
     return FileResponse(STYLESHEET, media_type="text/css", headers={"Cache-Control": "max-age=300"})
 
 
-def _touchpoint(parts: Parts, id: str, view: View) -> HTMLResponse:
+def _touchpoint(parts: Parts, who: Caller, id: str, view: View) -> HTMLResponse:
     filters = view.model_copy(update={"touchpoint": id}).filters(parts.model.taxonomy)
     with read(parts.engine) as conn:
-        if id != WHOLE and id not in repository.touchpoints(conn, TENANT):
+        if id != WHOLE and id not in repository.touchpoints(conn, who.tenant):
             raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")
-        metrics = touchpoint_metrics(conn, TENANT, id, parts.rules, from_day=filters.from_, to_day=filters.to)
-        found = repository.select(conn, TENANT, filters, _PAGE, view.cursor)
+        metrics = touchpoint_metrics(
+            conn, who.tenant, id, parts.rules, from_day=filters.from_, to_day=filters.to
+        )
+        found = repository.select(conn, who.tenant, filters, _PAGE, view.cursor)
     return render(
         "touchpoint.html",
         m=metrics,
@@ -86,6 +88,7 @@ def _touchpoint(parts: Parts, id: str, view: View) -> HTMLResponse:
         next_cursor=found.next_cursor,
         chosen=_chosen(view, parts),
         rules=parts.rules,
+        who=who,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 import models
@@ -18,3 +19,9 @@ def client(tmp_path: Path, pipeline: models.Pipeline) -> Iterator[TestClient]:
     )
     with TestClient(create_app(settings, pipeline.analyze), raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture
+def engine_of(client: TestClient) -> sa.Engine:
+    engine: sa.Engine = client.app.state.parts.engine  # type: ignore[attr-defined]
+    return engine

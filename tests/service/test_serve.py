@@ -6,10 +6,23 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+import psutil  # type: ignore[import-untyped]
 import pytest
+from click.testing import CliRunner
+
+from models import InputError
+from service.commands.serve import serve
+from service.database import migrate, open_engine
+from tests.keys import bearer, make_key
+
+ROOT = Path(__file__).parents[2]
+BENTOML_OWN = ["/livez", "/schema.json", "/docs.json", "/static_content/index.css", "/encode"]
+OURS = ["/", "/docs", "/openapi.json", "/metrics", "/v1/comments", "/nothing"]
 
 
 def free_port() -> int:
@@ -18,39 +31,105 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.mark.slow
-def test_it_serves_and_stops_cleanly(tmp_path: Path) -> None:
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """A server with two workers, and where it listens; at the end it is stopped, and must stop cleanly."""
     port = free_port()
     environment = os.environ | {
         "LISTENWELL_MODEL": "weightless",
         "LISTENWELL_DATABASE_URL": "sqlite:///here.db",  # relative: it must lie where the command was typed
-        "BENTOML_HOME": str(tmp_path / "bentoml"),
+        "BENTOML_HOME": str(folder / "bentoml"),
+        "PYTHONPATH": str(ROOT),  # this tree, whichever is installed
     }
     command = [sys.executable, "-m", "models.command", "serve", "--port", str(port), "--workers", "2"]
-    log = tmp_path / "log"
+    log = folder / "log"
     with (
         log.open("wb") as out,
         subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stdout=out, stderr=subprocess.STDOUT
+            command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT
         ) as process,
     ):
         try:
             url = f"http://127.0.0.1:{port}"
             wait_until_ready(url, process)
-            body = {"comments": [{"id": "a", "text": "Agent was kind but nobody ever fixed my bill."}]}
-            (result,) = httpx2.post(f"{url}/v1/comments", json=body, timeout=20).json()["results"]
-            assert result["outcome"] == "created"
-            # Both workers read the one database.
-            assert {httpx2.get(f"{url}/v1/comments/a").status_code for _ in range(8)} == {200}
-            assert "All comments" in httpx2.get(url, headers={"accept": "text/html"}).text
+            yield url, process
         finally:
             process.send_signal(signal.SIGTERM)
             status = process.wait(timeout=20)
     text = log.read_text(encoding="utf-8", errors="replace")
     assert status == 0, text
-    assert "There is no key" in text
     assert "Traceback" not in text
+
+
+@pytest.mark.slow
+def test_it_serves_and_stops_cleanly(tmp_path: Path) -> None:
+    with serving(tmp_path) as (url, _):
+        body = {"comments": [{"id": "a", "text": "Agent was kind but nobody ever fixed my bill."}]}
+        (result,) = httpx2.post(f"{url}/v1/comments", json=body, timeout=20).json()["results"]
+        assert result["outcome"] == "created"
+        # Both workers read the one database.
+        assert {httpx2.get(f"{url}/v1/comments/a").status_code for _ in range(8)} == {200}
+        assert "All comments" in httpx2.get(url, headers={"accept": "text/html"}).text
+        # A page of another site that had its name resolved to this machine.
+        answer = httpx2.get(f"{url}/v1/comments/a", headers={"host": "evil.example"})
+        assert answer.json()["code"] == "insecure_address"
+    assert "There is no key" in (tmp_path / "log").read_text()
     assert (tmp_path / "here.db").exists()
+
+
+@pytest.mark.slow
+def test_with_a_key_nothing_is_open_and_nothing_is_told_to_the_log(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'here.db'}")
+    migrate(engine)
+    key = make_key(engine, "admin", requests_per_minute=10_000)
+    with serving(tmp_path) as (url, process):
+        for path in BENTOML_OWN + OURS:
+            answer = httpx2.get(url + path)
+            assert answer.status_code == 401, path
+            assert answer.headers["x-content-type-options"] == "nosniff"
+        assert httpx2.post(f"{url}/encode", json={"requests": []}).status_code == 401
+        for path in BENTOML_OWN:
+            assert httpx2.get(url + path, headers=bearer(key)).status_code == 404, path
+        assert {httpx2.get(url + path).status_code for path in ("/healthz", "/readyz")} == {200}
+        body = {"comments": [{"id": "a", "text": "Checkout was easy."}]}
+        assert (
+            httpx2.post(f"{url}/v1/comments", json=body, headers=bearer(key), timeout=20).status_code == 200
+        )
+        # Both workers count on the one sheet.
+        left = [
+            int(httpx2.get(f"{url}/v1/limits", headers=bearer(key)).headers["ratelimit-remaining"])
+            for _ in range(8)
+        ]
+        assert sorted(left, reverse=True) == left
+        assert len(set(left)) == 8
+        assert httpx2.post(f"{url}/sign-in", data={"key": key}).status_code == 303
+        assert listening(process) == {int(url.rsplit(":", 1)[1])}
+    log = (tmp_path / "log").read_text()
+    assert "It asks for a key" in log
+    assert key.split("_", 2)[2] not in log
+    engine.dispose()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::"])
+def test_without_a_key_no_other_address_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("LISTENWELL_DATABASE_URL", f"sqlite:///{tmp_path / 'a.db'}")
+    monkeypatch.setenv("LISTENWELL_MODEL", "weightless")
+    with pytest.raises(InputError, match="listenwell keys create") as caught:
+        CliRunner().invoke(serve, ["--host", host], catch_exceptions=False)
+    assert caught.value.code == "insecure_address"
+
+
+def listening(process: "subprocess.Popen[bytes]") -> set[int]:
+    """The TCP ports on which a process or one of its children listens."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    return {
+        connection.laddr.port
+        for one in family
+        for connection in one.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
 
 
 def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:

@@ -1,0 +1,115 @@
+"""Who is asking: a key in the `Authorization` header, a person's cookie, or anybody while there are no keys."""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from models.errors import InputError
+from service.analyse import TENANT
+from service.database import read, write
+from service.keys import repository, sessions
+from service.keys.key import Key, allowed, parse
+from service.keys.limits import Meter
+
+log = logging.getLogger("listenwell")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose comments are spoken of, and what may be done with them."""
+
+    tenant: str
+    scopes: frozenset[str]
+    meter: Meter = field(default_factory=Meter)
+    signed_in: bool = False
+
+
+ANYBODY = Caller(TENANT, allowed(("admin", "metrics")))
+"""Whoever asks on this machine while there are no keys."""
+
+
+def by_header(engine: sa.Engine, header: str) -> Caller:
+    """The caller whose key is in an `Authorization` header. Raises `InputError` "unauthorized"."""
+    scheme, _, text = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise _unauthorized("the Authorization header must be: Bearer lw_…")
+    key, _ = _checked(engine, text)
+    return Caller(key.tenant, allowed(key.scopes), Meter(engine, key))
+
+
+def by_cookie(engine: sa.Engine, cookie: str) -> Caller:
+    """The person who signed in. Raises `InputError` "unauthorized" if the session is over."""
+    token = sessions.parse(cookie)
+    if token is None:
+        raise _session_over()
+    with read(engine) as conn:
+        found = repository.find(conn, token.key_id)
+        signing = repository.known_secret(conn, sessions.SECRET)
+    if found is None or signing is None:
+        raise _session_over()
+    key, now = found
+    alive = key.state(now) == "active" and token.expires > now.timestamp()
+    if not alive or not sessions.is_signed(token, signing, key.hashes(now)):
+        raise _session_over()
+    return Caller(key.tenant, allowed(key.scopes), Meter(engine, key), signed_in=True)
+
+
+def sign_in(engine: sa.Engine, text: str, length: timedelta) -> str:
+    """A cookie for the holder of a key. Raises `InputError` "unauthorized", or "forbidden" if it may not read."""
+    key, secret_hash = _checked(engine, text)
+    if "read" not in allowed(key.scopes):
+        raise InputError("this key may not read comments", code="forbidden")
+    with write(engine) as conn:
+        signing = repository.secret(conn, sessions.SECRET)
+        ends = repository.now(conn) + length
+    return sessions.issue(signing, key.id, secret_hash, int(ends.timestamp()))
+
+
+def keys_exist(engine: sa.Engine) -> bool:
+    """Whether there ever was a key."""
+    with read(engine) as conn:
+        return repository.exists(conn)
+
+
+def _checked(engine: sa.Engine, text: str) -> tuple[Key, str]:
+    """The key of this text, and which hash it has.
+
+    Guesses are not slowed down or counted: of 2^256 secrets, no number of guesses finds one.
+    """
+    given = parse(text)
+    if given is None:
+        raise _unauthorized("this is no key: it must look like lw_<id>_<secret>")
+    with read(engine) as conn:
+        found = repository.find(conn, given.id)
+    if found is None:
+        raise _unauthorized("this key is not known")
+    key, now = found
+    secret_hash = key.fits(given.secret, now)
+    if secret_hash is None:
+        # The same words: whether an id exists is nobody's business.
+        raise _unauthorized("this key is not known")
+    if key.state(now) != "active":
+        raise _unauthorized(f"this key is {key.state(now)}")
+    if not repository.is_noted(key, now):
+        _note(engine, key, now)
+    return key, secret_hash
+
+
+def _note(engine: sa.Engine, key: Key, now: datetime) -> None:
+    try:
+        with write(engine) as conn:
+            repository.note_use(conn, key.id, now)
+    except OperationalError as error:
+        # A database that cannot be written to just now should still answer who only reads.
+        log.warning("key %s: its last use could not be noted: %s", key.id, error.orig)
+
+
+def _session_over() -> InputError:
+    return _unauthorized("the session is over: sign in again")
+
+
+def _unauthorized(detail: str) -> InputError:
+    return InputError(detail, code="unauthorized")

@@ -1,0 +1,154 @@
+"""The doorkeeper: ASGI middleware that asks everybody who they are before anything else sees the request.
+
+A middleware and not a dependency of routes, so that addresses which do not exist and routes that are added
+later are behind it as well. A route finds the `Caller` in the request's state (`service.routes.given.Who`).
+"""
+
+import ipaddress
+import re
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.errors import InputError
+from service import problems
+from service.keys import access
+from service.keys.access import Caller
+from service.keys.key import Scope as KeyScope
+from service.keys.sessions import COOKIE
+
+SIGN_IN = "/sign-in"
+OPEN = frozenset({"/healthz", "/readyz", SIGN_IN, "/static/listenwell.css"})
+"""Who asks for these is nobody's business; none of them tells anything of a comment."""
+_BY_METHOD: dict[str, KeyScope] = {"GET": "read", "HEAD": "read", "OPTIONS": "read", "DELETE": "admin"}
+# What is not as its method says: method, address (the whole of it), scope.
+_OTHERWISE: tuple[tuple[str, str, KeyScope], ...] = (
+    ("GET", r"/metrics", "metrics"),
+    # It changes nothing.
+    ("POST", r"/v1/analyze", "read"),
+    ("POST", r"/sign-out", "read"),
+)
+
+
+def needed(method: str, path: str) -> KeyScope:
+    """The scope that a call needs: reading, writing or erasing, by its method unless it is listed.
+
+    >>> needed("GET", "/v1/comments"), needed("POST", "/v1/comments"), needed("DELETE", "/v1/comments/a")
+    ('read', 'write', 'admin')
+    """
+    for one, address, scope in _OTHERWISE:
+        if method == one and re.fullmatch(address, path):
+            return scope
+    return _BY_METHOD.get(method, "write")
+
+
+class Doorkeeper:
+    """Lets in who may come in, and tells at the way out where a limited key stands."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._keys_exist = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on with the caller in the request's state, or answer with a problem."""
+        if scope["type"] == "websocket":
+            # There are none, and one that is added must not be open because this was forgotten.
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http" or _path(scope) in OPEN:
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        caller: Caller | None = None
+
+        async def telling(message: Message) -> None:
+            standing = caller.meter.standing if caller else None
+            if message["type"] == "http.response.start" and standing:
+                headers = MutableHeaders(scope=message)
+                headers.update(standing.headers())
+                if message["status"] == 429:
+                    headers["Retry-After"] = str(standing.reset)
+            await send(message)
+
+        try:
+            caller = await run_in_threadpool(self._identify, request)
+            request.state.caller = caller
+            await run_in_threadpool(_admit, caller, scope["method"], _path(scope))
+        except (InputError, sa.exc.OperationalError) as error:
+            answer = _to_sign_in(request, error) or await problems.answer(request, error)
+            await answer(scope, receive, telling)
+        else:
+            await self.app(scope, receive, telling)
+
+    def _identify(self, request: Request) -> Caller:
+        engine = request.app.state.parts.engine
+        if header := request.headers.get("authorization"):
+            return access.by_header(engine, header)
+        # Once there is a key there always is one.
+        self._keys_exist = self._keys_exist or access.keys_exist(engine)
+        if self._keys_exist:
+            if cookie := request.cookies.get(COOKIE):
+                return access.by_cookie(engine, cookie)
+            raise InputError("a key is needed: Authorization: Bearer lw_…", code="unauthorized")
+        if not is_local(request.scope):
+            raise InputError(
+                "there is no key yet, so only this machine is answered; make one with: "
+                "listenwell keys create --name NAME --scope admin",
+                code="insecure_address",
+            )
+        return access.ANYBODY
+
+
+def is_local(scope: Any) -> bool:
+    """Whether a request came to this machine's own address, under one of its own names.
+
+    A page of another site can have its name resolved to 127.0.0.1, and its reader's browser would then take us
+    for that site; but the browser still sends that name as Host. What came by no address at all came through
+    a socket in the file system, or from within the process.
+    """
+    address = _address((scope.get("server") or ("",))[0])
+    if address is None:
+        return True
+    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    return address.is_loopback and all(_is_ours(host) for host in hosts)
+
+
+def _is_ours(host: str) -> bool:
+    name = re.sub(r":\d*$", "", host).strip("[]").lower()
+    address = _address(name)
+    return name == "localhost" if address is None else address.is_loopback
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _admit(caller: Caller, method: str, path: str) -> None:
+    scope = needed(method, path)
+    if scope not in caller.scopes:
+        raise InputError(f"this call needs a key with the scope {scope}", code="forbidden")
+    caller.meter.take("requests")
+
+
+def _to_sign_in(request: Request, error: Exception) -> Response | None:
+    """A person with a browser is asked for a key, where a program is refused."""
+    unknown = isinstance(error, InputError) and error.code == "unauthorized"
+    if not unknown or request.method not in ("GET", "HEAD") or not problems.for_people(request):
+        return None
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='')}", status_code=303)
+
+
+def _path(scope: Scope) -> str:
+    """The path as the routes see it."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", "")) or "/"

@@ -1,0 +1,77 @@
+"""How much a key may do: requests a minute, comments a day, counted in the database for all processes together.
+
+Windows are fixed: a minute and a day begin when the database's clock (UTC) says so. A request that is refused
+is not counted. A key without limits writes nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+
+from models.errors import InputError
+from service.database import read, write
+from service.keys import repository
+from service.keys.key import Key
+
+Measure = Literal["requests", "comments"]
+_SECONDS: dict[Measure, int] = {"requests": 60, "comments": 86_400}
+_WINDOW: dict[Measure, str] = {"requests": "a minute", "comments": "a day (UTC)"}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a key stands with one of its limits: what is left, and in how many seconds it is all there again."""
+
+    limit: int
+    remaining: int
+    reset: int
+
+    def headers(self) -> dict[str, str]:
+        """For an answer (draft-ietf-httpapi-ratelimit-headers-05)."""
+        return {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(self.remaining),
+            "RateLimit-Reset": str(self.reset),
+        }
+
+
+class Meter:
+    """The limits of one key during one request; `standing` is what the answer should tell of them."""
+
+    def __init__(self, engine: sa.Engine | None = None, key: Key | None = None) -> None:
+        self._engine = engine
+        self._key = key
+        self.standing: Standing | None = None
+
+    def take(self, measure: Measure, amount: int = 1) -> None:
+        """Count this much. Raises `InputError` "rate_limited" if the limit does not allow it."""
+        if self._engine is None or self._key is None or amount == 0:
+            return
+        most = self._key.requests_per_minute if measure == "requests" else self._key.comments_per_day
+        if most is None:
+            return
+        used, seconds = None, _SECONDS[measure]
+        if amount <= most:
+            with write(self._engine) as conn:
+                used = repository.take(conn, self._key.id, measure, amount, most=most, seconds=seconds)
+        if used is None:
+            with read(self._engine) as conn:
+                used = repository.usage(conn, self._key.id, measure, seconds=seconds)
+            self.standing = _standing(most, used)
+            raise _refused(measure, amount, self.standing)
+        # What is told of by itself is the limit on requests, which every call has.
+        self.standing = self.standing or _standing(most, used)
+
+
+def _standing(most: int, usage: repository.Usage) -> Standing:
+    return Standing(most, max(0, most - usage.used), max(1, usage.ends_in))
+
+
+def _refused(measure: Measure, amount: int, standing: Standing) -> InputError:
+    asked = f"{amount:,} {measure}, " if measure == "comments" else ""
+    return InputError(
+        f"{asked}{standing.remaining:,} are left of this key's {standing.limit:,} {measure} {_WINDOW[measure]}; "
+        f"the next window begins in {standing.reset:,} s",
+        code="rate_limited",
+    )
