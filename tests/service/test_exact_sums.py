@@ -3,7 +3,6 @@
 import random
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -22,10 +21,10 @@ from sqlalchemy import Engine
 
 from models import Analysis
 from service import repository
-from service.database import open_engine, read, write
+from service.database import read, write
 from service.records import CommentRecord
 from service.tables import rollup
-from tests.databases import Databases
+from tests.databases import empty
 from tests.recount import assert_exact
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -67,7 +66,7 @@ class Life(RuleBasedStateMachine):
     """Comments come, come again, change and go; `theirs` is what the clients believe is stored."""
 
     # Set by the test, which has them as fixtures.
-    databases: ClassVar[Databases]
+    engine: ClassVar[Engine]
     record: ClassVar[Callable[..., CommentRecord]]
     analysis: ClassVar[Callable[..., Analysis]]
 
@@ -75,9 +74,7 @@ class Life(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.house = ExitStack()
-        self.engine = open_engine(self.house.enter_context(self.databases.new()))
-        self.house.callback(self.engine.dispose)
+        empty(self.engine)
         self.theirs: dict[tuple[str, str], CommentRecord] = {}
 
     def save(self, record: CommentRecord, found: dict[str, Any]) -> str:
@@ -128,15 +125,12 @@ class Life(RuleBasedStateMachine):
             key: record.digest for key, record in self.theirs.items()
         }
 
-    def teardown(self) -> None:
-        self.house.close()
-
 
 def test_at_any_moment(
-    databases: Databases, make_record: Callable[..., CommentRecord], make_analysis: Callable[..., Analysis]
+    engine: Engine, make_record: Callable[..., CommentRecord], make_analysis: Callable[..., Analysis]
 ) -> None:
-    Life.databases, Life.record, Life.analysis = (
-        databases,
+    Life.engine, Life.record, Life.analysis = (
+        engine,
         staticmethod(make_record),
         staticmethod(make_analysis),
     )

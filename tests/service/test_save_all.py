@@ -17,7 +17,7 @@ from service import repository
 from service.database import open_engine, read, write
 from service.records import CommentRecord, StoredComment
 from service.save_repository import Pair
-from tests.databases import Databases
+from tests.databases import Databases, empty
 from tests.recount import assert_exact
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -65,11 +65,14 @@ def contents(engine: Engine) -> tuple[Any, ...]:
 def test_a_batch_is_its_comments_one_by_one(
     databases: Databases, make_record: Make, make_analysis: Make
 ) -> None:
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(batches=batches)
-    def check(batches: list[list[tuple[dict[str, Any], dict[str, Any]]]]) -> None:
-        with databases.new() as here, databases.new() as there:
-            one_by_one, together = open_engine(here), open_engine(there)
+    with databases.new() as here, databases.new() as there:
+        one_by_one, together = open_engine(here), open_engine(there)
+
+        @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @given(batches=batches)
+        def check(batches: list[list[tuple[dict[str, Any], dict[str, Any]]]]) -> None:
+            empty(one_by_one)
+            empty(together)
             for number, batch in enumerate(batches):
                 arrived = START + timedelta(hours=number)
                 pairs = [(make_record(**fields), make_analysis(**found)) for fields, found in batch]
@@ -80,14 +83,14 @@ def test_a_batch_is_its_comments_one_by_one(
                 with write(together) as conn:
                     assert repository.save_all(conn, pairs, arrived) == outcomes
                 assert contents(together) == contents(one_by_one)
-            one_by_one.dispose()
-            together.dispose()
 
-    check()
+        check()
+        one_by_one.dispose()
+        together.dispose()
 
 
 def test_more_than_a_statement_can_hold(engine: Engine, make_record: Make, make_analysis: Make) -> None:
-    pairs = [(make_record(id=f"c{i:05}"), make_analysis(issues=["unresolved_issue"])) for i in range(6_000)]
+    pairs = [(make_record(id=f"c{i:05}"), make_analysis(issues=["unresolved_issue"])) for i in range(5_100)]
     changed = [(make_record(id=record.id, text="Other."), analysis) for record, analysis in pairs]
     for batch, outcome in ((pairs, "created"), (pairs, "replayed"), (changed, "replaced")):
         with write(engine) as conn:
