@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 from types import SimpleNamespace
 
 import pytest
@@ -149,10 +150,9 @@ def test_a_comment_that_cannot_be_stored_does_not_hide_the_others(
 ) -> None:
 
     @sa.event.listens_for(engine, "before_cursor_execute")
-    def fail(*call: object) -> None:
-        parameters: object = call[3]
-        values = list(parameters.values()) if isinstance(parameters, dict) else list(parameters)  # type: ignore[call-overload]
-        if "INSERT INTO comment " in str(call[2]) and "b" in values:
+    def fail(_conn: object, _cursor: object, statement: str, given: Any, *_: object) -> None:
+        values = given.values() if isinstance(given, dict) else given
+        if "INSERT INTO comment " in statement and "b" in values:
             raise sa.exc.OperationalError("INSERT", None, Exception("disk full"))
 
     desk = Desk(engine, pipeline.analyze, Settings(model="weightless"))
