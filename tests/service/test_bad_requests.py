@@ -3,8 +3,8 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
