@@ -3,6 +3,7 @@
 HTTP, the back-fill and the command line differ only in how items come and how results leave.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,13 +13,18 @@ import sqlalchemy as sa
 
 import models
 from service import repository
-from service.database import read, write
+from service.database import AWAY, read, write
 from service.intake import Accepted, Intake, item_error, take
-from service.records import CommentRecord
+from service.records import CommentRecord, Outcome
 from service.settings import Settings
 
 TENANT = "default"
 """Whose comments they are where nobody says: without keys, and in commands without --tenant."""
+
+
+_PATIENCE = 3
+"""Comments of one batch that may fail to be stored in a row before the others are not tried."""
+log = logging.getLogger("listenwell")
 
 
 class Tagger(Protocol):
@@ -77,8 +83,7 @@ class Desk:
         fresh = [accepted for accepted in intake.accepted if accepted.index not in answers]
         comments = [_comment(accepted.record) for accepted in fresh]
         analyses = self.tagger(comments) if comments else []
-        for accepted, analysis in zip(fresh, analyses, strict=True):
-            self._store(accepted, analysis, arrived, answers, intake)
+        self._store(list(zip(fresh, analyses, strict=True)), arrived, answers, intake)
         order = sorted(answers)
         intake.errors.sort(key=lambda error: int(error["index"]))
         return Results([answers[index] for index in order], intake.errors)
@@ -97,21 +102,35 @@ class Desk:
 
     def _store(
         self,
-        accepted: Accepted,
-        analysis: models.Analysis,
+        fresh: Sequence[tuple[Accepted, models.Analysis]],
         arrived: datetime,
         answers: dict[int, dict[str, Any]],
         intake: Intake,
     ) -> None:
+        missed = 0
+        for accepted, analysis in fresh:
+            # A database that is gone is not asked five hundred times.
+            outcome = self._save(accepted.record, analysis, arrived) if missed < _PATIENCE else None
+            missed = 0 if outcome else missed + 1
+            if outcome is not None:
+                answers[accepted.index] = analysis.to_dict() | {"outcome": outcome}
+            elif missed == len(fresh) and not answers:
+                raise models.ListenwellError(
+                    "the database cannot be reached or is busy", code="database_unavailable"
+                )
+            else:
+                # One comment that could not be written must not hide that others of its batch were.
+                fault = models.CommentError("could not be stored, try again", code="not_stored", field="id")
+                intake.errors.append(item_error({"id": accepted.record.id}, accepted.index, fault))
+
+    def _save(self, record: CommentRecord, analysis: models.Analysis, arrived: datetime) -> Outcome | None:
+        """None if the database did not take it, or if nobody knows: to send it again is safe."""
         try:
             with write(self.engine) as conn:
-                outcome = repository.save(conn, accepted.record, analysis, arrived)
-        except sa.exc.OperationalError:
-            # One comment that could not be written must not hide that others of its batch were.
-            fault = models.CommentError("could not be stored, try again", code="not_stored", field="id")
-            intake.errors.append(item_error({"id": accepted.record.id}, accepted.index, fault))
-        else:
-            answers[accepted.index] = analysis.to_dict() | {"outcome": outcome}
+                return repository.save(conn, record, analysis, arrived)
+        except AWAY as error:
+            log.error("a comment was not stored: %s", getattr(error, "orig", None) or error)
+            return None
 
 
 def _comment(record: CommentRecord) -> models.Comment:

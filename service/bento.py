@@ -25,7 +25,7 @@ from starlette.routing import Mount
 import models
 from service.app import create_app
 from service.bento_doors import Front, Inside, agree, introduce
-from service.database import read
+from service.database import AWAY, read
 from service.settings import Settings
 
 SETTINGS = Settings()
@@ -134,7 +134,7 @@ class Listenwell:
         try:
             with read(app.state.parts.engine) as conn:
                 conn.execute(sa.text("SELECT 1"))
-        except sa.exc.OperationalError:
+        except AWAY:
             return False
         return True
 

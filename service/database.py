@@ -1,4 +1,4 @@
-"""Opening the database: `open_engine`, `read`, `write`, `migrate`.
+"""Opening the database, SQLite or PostgreSQL: `open_engine`, `read`, `write`, `migrate`.
 
     engine = open_engine("sqlite:///listenwell.db")
     migrate(engine)
@@ -6,49 +6,67 @@
         repository.save(conn, record, analysis, received_at)
 
 On SQLite a writer takes the write lock when its transaction begins (BEGIN IMMEDIATE) and the others wait for
-it; a reader sees the state at its first statement and never waits (write-ahead log).
+it. On PostgreSQL writers lock the rows they touch, always in the same order. On both a reader sees the state at
+its first statement and never waits.
 """
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from models.errors import InputError
+from models.errors import InputError, MissingExtraError
 
+Item = TypeVar("Item")
 MIGRATIONS = Path(__file__).with_name("migrations")
 LOCK_SECONDS = 30
 """How long a writer waits for the lock of another one."""
+AWAY: tuple[type[SQLAlchemyError], ...] = (OperationalError, InterfaceError, PoolTimeout)
+"""What a statement raises where the database is gone, busy or out of connections: to be tried again later."""
+# A statement may hold some 32,000 values on SQLite and 65,000 on PostgreSQL.
+_CHUNK = 5_000
+_DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql+psycopg"})
 _WRITES = "listenwell_writes"
+_READING: dict[str, dict[str, Any]] = {
+    # Several statements of one answer must tell of one moment, as they do on SQLite.
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
+_POSTGRESQL: dict[str, Any] = {
+    "connect_timeout": 5,
+    # A server that vanished without a word is noticed in half a minute and not in two hours.
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s",
+}
 _MIGRATION_LOCK = 7_238_114_902  # any number that nothing else on the server locks
 
 
 def open_engine(url: str) -> Engine:
     """Connect to a database; the schema may not be there yet (see `migrate`).
 
-    Raises `InputError` (`database_unavailable`) if the URL is not one or nothing answers there.
+    Raises `InputError` (`database_unavailable`) if the URL is not one or nothing answers there, and
+    `MissingExtraError` for PostgreSQL without its driver.
     """
     parsed = _parse(url)
     shown = parsed.render_as_string(hide_password=True)
     try:
-        engine = (
-            _sqlite(parsed)
-            if parsed.get_backend_name() == "sqlite"
-            else sa.create_engine(parsed, hide_parameters=True)
-        )
+        engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
         with engine.connect() as conn:
             if engine.dialect.name == "sqlite":
                 _write_ahead(conn)
             conn.execute(sa.text("SELECT 1"))
-    except (SQLAlchemyError, ImportError) as error:
+    except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise InputError(f"database {shown}: {cause}", code="database_unavailable") from error
     return engine
@@ -57,7 +75,8 @@ def open_engine(url: str) -> Engine:
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads; it takes no lock that a writer would wait for."""
-    with engine.connect() as conn, conn.begin():
+    options = _READING.get(engine.dialect.name, {})
+    with engine.connect().execution_options(**options) as conn, conn.begin():
         yield conn
 
 
@@ -66,6 +85,11 @@ def write(engine: Engine) -> Iterator[Connection]:
     """A transaction that may write: committed at the end of the block, rolled back if it raises."""
     with engine.connect().execution_options(**{_WRITES: True}) as conn, conn.begin():
         yield conn
+
+
+def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """In parts of as many values as one statement can hold."""
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
 
 
 def migrate(engine: Engine) -> None:
@@ -98,6 +122,12 @@ def _parse(url: str) -> URL:
             "database: SQLite in memory cannot be shared between threads; name a file",
             code="database_unavailable",
         )
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in _DRIVERS:
+        raise InputError(
+            f"database: must be SQLite or PostgreSQL, not {parsed.drivername}", code="database_unavailable"
+        )
     return parsed
 
 
@@ -126,6 +156,23 @@ def _sqlite(url: URL) -> Engine:
         conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        return sa.create_engine(
+            url,
+            # What the URL says itself goes before.
+            connect_args={name: value for name, value in _POSTGRESQL.items() if name not in url.query},
+            # A server that was restarted is met with fresh connections, and no request pays for the old ones.
+            pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=10,
+            pool_timeout=10,
+            hide_parameters=True,
+        )
+    except ImportError as error:
+        raise MissingExtraError("PostgreSQL needs its driver: pip install -e '.[postgresql]'") from error
 
 
 def _lower(text: str | None) -> str | None:

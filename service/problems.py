@@ -8,7 +8,6 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-import sqlalchemy as sa
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -16,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 import models
+from service.database import AWAY
 from service.headers import SAFE
 from service.render import render
 
@@ -65,7 +65,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(models.ListenwellError, _ours)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(sa.exc.OperationalError, _database)
+    for away in AWAY:
+        app.add_exception_handler(away, _database)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -139,8 +140,9 @@ async def _validation(request: Request, error: Exception) -> Response:
 
 
 async def _database(request: Request, error: Exception) -> Response:
-    assert isinstance(error, sa.exc.OperationalError)
-    log.error("%s %s: database: %s", request.method, request.url.path, error.orig)
+    assert isinstance(error, AWAY)
+    cause = getattr(error, "orig", None) or error
+    log.error("%s %s: database: %s", request.method, request.url.path, cause)
     return problem(request, 503, "database_unavailable", "the database cannot be reached or is busy")
 
 

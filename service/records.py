@@ -1,7 +1,7 @@
 """What is kept of a comment: `CommentRecord` as it came in, `StoredComment` with what was made of it."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -53,6 +53,10 @@ class CommentRecord:
         }
         canonical = json.dumps(sent, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return sha256(canonical.encode("ascii")).hexdigest()
+
+
+RECORD_FIELDS = tuple(part.name for part in fields(CommentRecord))
+"""Each is a column of the table as well."""
 
 
 @dataclass(frozen=True, slots=True)

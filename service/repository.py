@@ -1,4 +1,4 @@
-"""Every SQL statement on comments and their analyses. The caller brings the transaction:
+"""Every SQL statement that reads or erases comments and their analyses. The caller brings the transaction:
 
     with write(engine) as conn:
         outcome = save(conn, record, analysis, received_at)
@@ -9,19 +9,18 @@ of the comments at any moment that anybody can see.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time
-from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from models import Analysis
 from service import rollup_repository
+from service.database import chunks
 from service.listing import Cursor, Filters, Page
-from service.records import CommentRecord, Outcome, StoredComment, StoredTouchpoint
+from service.records import RECORD_FIELDS, CommentRecord, StoredComment, StoredTouchpoint
 from service.rollup_repository import measures, totals, touchpoints
-from service.rollups import WHOLE, RollupKey, contribution, touchpoints_of
+from service.rollups import WHOLE, RollupKey, contribution
+from service.save_repository import save, save_all
 from service.tables import analysis as analysis_table
 from service.tables import comment, comment_touchpoint, mention
 
@@ -34,52 +33,22 @@ __all__ = [
     "get",
     "measures",
     "save",
+    "save_all",
     "select",
     "totals",
     "touchpoints",
 ]
 
-_RECORD_FIELDS = tuple(field.name for field in fields(CommentRecord))
-# A statement may hold some 32,000 values on SQLite and 65,000 on PostgreSQL.
-_CHUNK = 5_000
-Item = TypeVar("Item")
-
 
 def digests(conn: Connection, tenant: str, ids: Sequence[str]) -> dict[str, str]:
     """The digests of those comments that are stored, by id."""
     found: dict[str, str] = {}
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         query = sa.select(comment.c.id, comment.c.digest).where(
             comment.c.tenant == tenant, comment.c.id.in_(chunk)
         )
         found.update((row.id, row.digest) for row in conn.execute(query))
     return found
-
-
-def save(conn: Connection, record: CommentRecord, analysis: Analysis, received_at: datetime) -> Outcome:
-    """Store a comment and its analysis (made without `all_labels`), or replace what is stored under its id.
-
-    The same content again changes nothing. A replacement that gives no time, of a comment that gave none,
-    keeps the time at which the first one arrived.
-    """
-    key, created = _claim(conn, record, received_at)
-    if created:
-        _write_analysis(conn, key, record, analysis)
-        rollup_repository.apply(conn, record.tenant, contribution(record, analysis.to_dict()))
-        return "created"
-    old = next(_stored(conn, comment.c.key == key))[1]
-    if old.record.digest == record.digest:
-        return "replayed"
-    if not record.occurred_at_given and not old.record.occurred_at_given:
-        record = replace(record, occurred_at=old.record.occurred_at)
-    change = contribution(record, analysis.to_dict())
-    change.subtract(contribution(old.record, old.analysis))
-    for table in (mention, comment_touchpoint, analysis_table):
-        conn.execute(table.delete().where(table.c.comment_key == key))
-    conn.execute(comment.update().where(comment.c.key == key).values(_values(record, received_at)))
-    _write_analysis(conn, key, record, analysis)
-    rollup_repository.apply(conn, record.tenant, change)
-    return "replaced"
 
 
 def get(conn: Connection, tenant: str, id: str) -> StoredComment | None:
@@ -119,73 +88,19 @@ def delete_customer(conn: Connection, tenant: str, customer_id: str) -> int:
     return _erase(conn, tenant, comment.c.customer_id == customer_id)
 
 
-def _claim(conn: Connection, record: CommentRecord, received_at: datetime) -> tuple[int, bool]:
-    """The key of the comment's row, locked until the transaction ends, and whether it is new."""
-    insert = (
-        rollup_repository.upserter(conn)(comment)
-        .values(_values(record, received_at))
-        .on_conflict_do_nothing(index_elements=["tenant", "id"])
-        .returning(comment.c.key)
-    )
-    theirs = (
-        sa.select(comment.c.key)
-        .where(comment.c.tenant == record.tenant, comment.c.id == record.id)
-        .with_for_update()
-    )
-    while True:
-        key = conn.scalar(insert)
-        if key is not None:
-            return key, True
-        key = conn.scalar(theirs)
-        if key is not None:
-            return key, False
-        # Deleted by another transaction between the two statements: try again.
-
-
 def _erase(conn: Connection, tenant: str, condition: sa.ColumnElement[bool]) -> int:
     # Lock first, read then: what is read beside a row that was waited for may be older than the row.
     locked = sa.select(comment.c.key).where(comment.c.tenant == tenant, condition)
-    keys = list(conn.scalars(locked.order_by(comment.c.key).with_for_update()))
+    # In the order in which `save_all` locks, so that the two never wait for each other crosswise.
+    in_order = comment.c.id.collate("C") if conn.dialect.name == "postgresql" else comment.c.id
+    keys = list(conn.scalars(locked.order_by(in_order).with_for_update()))
     change: Counter[RollupKey] = Counter()
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys):
         for _, stored in _stored(conn, comment.c.key.in_(chunk)):
             change.subtract(contribution(stored.record, stored.analysis))
         conn.execute(comment.delete().where(comment.c.key.in_(chunk)))
     rollup_repository.apply(conn, tenant, change)
     return len(keys)
-
-
-def _values(record: CommentRecord, received_at: datetime) -> dict[str, Any]:
-    values = {name: getattr(record, name) for name in _RECORD_FIELDS}
-    return values | {"digest": record.digest, "received_at": received_at}
-
-
-def _write_analysis(conn: Connection, key: int, record: CommentRecord, analysis: Analysis) -> None:
-    body = analysis.to_dict()
-    conn.execute(
-        analysis_table.insert().values(
-            comment_key=key,
-            model_version=analysis.model_version,
-            status=analysis.status,
-            sentiment=analysis.sentiment and analysis.sentiment.label,
-            sentiment_score=analysis.sentiment and analysis.sentiment.score,
-            empathy_score=analysis.empathy and analysis.empathy.score,
-            body=body,
-            analyzed_at=datetime.fromisoformat(analysis.analyzed_at),
-        )
-    )
-    mentions = [
-        {"comment_key": key, "label": found.id, "polarity": polarity, "probability": found.probability}
-        for polarity, group in (("issue", analysis.issues), ("strength", analysis.strengths))
-        for found in group
-    ]
-    places = [
-        {"comment_key": key, "touchpoint": place.id, "inferred": place.inferred}
-        for place in touchpoints_of(record, body)
-    ]
-    for table, rows in ((mention, mentions), (comment_touchpoint, places)):
-        if rows:
-            conn.execute(table.insert(), rows)
 
 
 def _stored(
@@ -206,16 +121,17 @@ def _stored(
 
 def _places(conn: Connection, keys: Sequence[int]) -> dict[int, tuple[StoredTouchpoint, ...]]:
     places: dict[int, tuple[StoredTouchpoint, ...]] = {}
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys):
         query = sa.select(comment_touchpoint).where(comment_touchpoint.c.comment_key.in_(chunk))
-        for key, place, inferred in conn.execute(query.order_by(comment_touchpoint.c.touchpoint)):
+        # Sorted here, because databases sort by the rules of their languages.
+        for key, place, inferred in sorted(tuple(row) for row in conn.execute(query)):
             places[key] = (*places.get(key, ()), StoredTouchpoint(place, inferred))
     return places
 
 
 def _read(row: RowMapping, places: Mapping[int, tuple[StoredTouchpoint, ...]]) -> StoredComment:
     return StoredComment(
-        record=CommentRecord(**{name: row[name] for name in _RECORD_FIELDS}),
+        record=CommentRecord(**{name: row[name] for name in RECORD_FIELDS}),
         received_at=row["received_at"],
         analysis=row["body"],
         touchpoints=places.get(row["key"], ()),
@@ -265,7 +181,3 @@ def _empathy(kind: str | None) -> sa.ColumnElement[bool]:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from service.database import chunks
 from service.rollups import WHOLE, RollupKey
 from service.tables import rollup
 
@@ -49,17 +50,14 @@ def apply(conn: Connection, tenant: str, delta: Mapping[RollupKey, int]) -> None
     if not rows:
         return
     insert = upserter(conn)(rollup)
-    added = rollup.c.value + insert.excluded.value
-    conn.execute(insert.on_conflict_do_update(index_elements=rollup.primary_key, set_={"value": added}), rows)
-    if any(row["value"] < 0 for row in rows):
-        conn.execute(
-            rollup.delete().where(
-                rollup.c.tenant == tenant,
-                rollup.c.touchpoint.in_({row["touchpoint"] for row in rows}),
-                rollup.c.day.in_({row["day"] for row in rows}),
-                rollup.c.value == 0,
-            )
-        )
+    upsert = insert.on_conflict_do_update(
+        index_elements=rollup.primary_key, set_={"value": rollup.c.value + insert.excluded.value}
+    ).returning(rollup.c.touchpoint, rollup.c.day, rollup.c.measure, rollup.c.value)
+    # Sums of scores may come to nothing upwards as well.
+    zeros = [tuple(key) for *key, value in conn.execute(upsert, rows) if value == 0]
+    for chunk in chunks(zeros):
+        name = sa.tuple_(rollup.c.touchpoint, rollup.c.day, rollup.c.measure)
+        conn.execute(rollup.delete().where(rollup.c.tenant == tenant, name.in_(chunk)))
 
 
 def touchpoints(conn: Connection, tenant: str) -> list[str]:

@@ -1,7 +1,9 @@
-"""What several tests need: a migrated database in a file of its own, the weightless model, and two builders."""
+"""What several tests need: a database of its own of either kind, the weightless model, and two builders."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,49 @@ from sqlalchemy import Engine
 import models
 from models import Analysis, Evidence, Language, Mention, Review, Sentiment, Signal, TouchpointMention
 from models.schema import SentimentLabel
-from service.database import migrate, open_engine
+from service.database import open_engine
 from service.records import CommentRecord
+from tests.databases import KINDS, Databases, NotInstalledError, PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL for all tests. Without its programs they are skipped, or fail where they must be there."""
+    try:
+        server = PostgresServer()
+    except NotInstalledError as error:
+        if os.environ.get("LISTENWELL_TEST_POSTGRES") == "1":
+            raise
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def databases_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Databases]:
+    """The source of databases of one kind."""
+    return cache(lambda kind, server=None: Databases(kind, tmp_path_factory.mktemp(kind), server))
+
+
+@pytest.fixture(params=KINDS)
+def databases(request: pytest.FixtureRequest, databases_of: Callable[..., Databases]) -> Databases:
+    """Where new databases come from; whoever asks for this runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return databases_of("sqlite")
+    return databases_of("postgresql", request.getfixturevalue("postgres_server"))
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def database_url(databases: Databases) -> Iterator[str]:
     """A database of its own for each test, at the newest version."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'listenwell.db'}")
-    migrate(engine)
+    with databases.new() as url:
+        yield url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """The same, opened."""
+    engine = open_engine(database_url)
     yield engine
     engine.dispose()
 

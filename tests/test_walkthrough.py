@@ -1,7 +1,5 @@
 """One comment's way through the house, from the door to the page. Read this test first."""
 
-from pathlib import Path
-
 from fastapi.testclient import TestClient
 
 from service.app import create_app
@@ -18,8 +16,8 @@ COMMENT = {
 }
 
 
-def test_from_a_posted_comment_to_a_touchpoints_metrics(tmp_path: Path) -> None:
-    settings = Settings(database_url=f"sqlite:///{tmp_path / 'listenwell.db'}", model="weightless")
+def test_from_a_posted_comment_to_a_touchpoints_metrics(database_url: str) -> None:
+    settings = Settings(database_url=database_url, model="weightless")
     with TestClient(create_app(settings)) as client:
         # The door takes it in, the pipeline tags it, the repository stores it.
         answer = client.post("/v1/comments", json={"comments": [COMMENT]}).json()

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 import models
 from service.analyse import TENANT
-from service.database import migrate, open_engine
+from service.database import AWAY, migrate, open_engine
 from service.keys.key import checked_tenant
 from service.settings import Settings
 
@@ -30,11 +30,17 @@ def read_settings(**options: Any) -> Settings:
 
 @contextmanager
 def store(settings: Settings) -> Iterator[sa.Engine]:
-    """The database, migrated, closed at the end."""
+    """The database, migrated, closed at the end.
+
+    Raises `InputError` (`database_unavailable`) if it goes away meanwhile.
+    """
     engine = open_engine(settings.database_url)
     try:
         migrate(engine)
         yield engine
+    except AWAY as error:
+        cause = getattr(error, "orig", None) or error
+        raise models.InputError(f"database: {cause}", code="database_unavailable") from error
     finally:
         engine.dispose()
 

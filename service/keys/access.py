@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
 
 from models.errors import InputError
 from service.analyse import TENANT
-from service.database import read, write
+from service.database import AWAY, read, write
 from service.keys import repository, sessions
 from service.keys.key import Key, allowed, parse
 from service.keys.limits import Meter
@@ -102,9 +101,9 @@ def _note(engine: sa.Engine, key: Key, now: datetime) -> None:
     try:
         with write(engine) as conn:
             repository.note_use(conn, key.id, now)
-    except OperationalError as error:
+    except AWAY as error:
         # A database that cannot be written to just now should still answer who only reads.
-        log.warning("key %s: its last use could not be noted: %s", key.id, error.orig)
+        log.warning("key %s: its last use could not be noted: %s", key.id, type(error).__name__)
 
 
 def _session_over() -> InputError:

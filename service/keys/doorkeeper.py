@@ -9,7 +9,6 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import InputError
 from service import problems
+from service.database import AWAY
 from service.keys import access
 from service.keys.access import Caller
 from service.keys.key import Scope as KeyScope
@@ -80,7 +80,7 @@ class Doorkeeper:
             caller = await run_in_threadpool(self._identify, request)
             request.state.caller = caller
             await run_in_threadpool(_admit, caller, scope["method"], _path(scope))
-        except (InputError, sa.exc.OperationalError) as error:
+        except (InputError, *AWAY) as error:
             answer = _to_sign_in(request, error) or await problems.answer(request, error)
             await answer(scope, receive, telling)
         else:

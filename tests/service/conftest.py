@@ -1,7 +1,6 @@
-"""An application of its own for each test, with the weightless model and a database in a file."""
+"""An application of its own for each test, with the weightless model and a database of either kind."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -13,10 +12,8 @@ from service.settings import Settings
 
 
 @pytest.fixture
-def client(tmp_path: Path, pipeline: models.Pipeline) -> Iterator[TestClient]:
-    settings = Settings(
-        model="weightless", database_url=f"sqlite:///{tmp_path / 'http.db'}", max_body_bytes=100_000
-    )
+def client(database_url: str, pipeline: models.Pipeline) -> Iterator[TestClient]:
+    settings = Settings(model="weightless", database_url=database_url, max_body_bytes=100_000)
     with TestClient(create_app(settings, pipeline.analyze), raise_server_exceptions=False) as client:
         yield client
 

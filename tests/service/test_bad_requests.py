@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -149,8 +150,9 @@ def test_a_comment_that_cannot_be_stored_does_not_hide_the_others(
 ) -> None:
 
     @sa.event.listens_for(engine, "before_cursor_execute")
-    def fail(*call: object) -> None:
-        if "INSERT INTO comment " in str(call[2]) and "b" in tuple(call[3]):  # type: ignore[arg-type]
+    def fail(_conn: object, _cursor: object, statement: str, given: Any, *_: object) -> None:
+        values = given.values() if isinstance(given, dict) else given
+        if "INSERT INTO comment " in statement and "b" in values:
             raise sa.exc.OperationalError("INSERT", None, Exception("disk full"))
 
     desk = Desk(engine, pipeline.analyze, Settings(model="weightless"))

@@ -19,11 +19,11 @@ ROWS: list[dict[str, Any]] = [
 
 
 @pytest.fixture(autouse=True)
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder and a database of its own, and the weightless model."""
+def house(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder and a database of its own, of either kind, and the weightless model."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LISTENWELL_MODEL", "weightless")
-    monkeypatch.setenv("LISTENWELL_DATABASE_URL", f"sqlite:///{tmp_path / 'cli.db'}")
+    monkeypatch.setenv("LISTENWELL_DATABASE_URL", database_url)
 
 
 def run(*arguments: str, stdin: str | None = None) -> Result:

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -14,22 +16,47 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from models import InputError
-from service import tables
+from service import rollup_repository, tables
 from service.database import alembic_config, migrate, open_engine, read, write
+from tests.databases import Databases, PostgresServer
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_sqlite_is_opened_for_service(engine: Engine) -> None:
+def test_sqlite_is_opened_for_service(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
     with read(engine) as conn:
         settings = {
             name: conn.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert settings == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 30_000}
+    engine.dispose()
 
 
-@pytest.mark.parametrize("url", ["", "no url", "sqlite://", "sqlite:///:memory:", "nosuch://host/db"])
+def test_postgresql_is_opened_for_service(postgres_server: PostgresServer) -> None:
+    # As people write it, without the driver's name.
+    engine = open_engine(postgres_server.url("postgres").replace("+psycopg", ""))
+    asked = ("transaction_isolation", "transaction_read_only", "TimeZone", "lock_timeout")
+    show = sa.select(*(sa.func.current_setting(name) for name in asked))
+    with read(engine) as conn:
+        assert conn.execute(show).one() == ("repeatable read", "on", "UTC", "30s")
+    with write(engine) as conn:
+        assert conn.execute(show).one() == ("read committed", "off", "UTC", "30s")
+    engine.dispose()
+
+
+def test_a_moment_is_the_same_wherever_it_was_written_down(engine: Engine) -> None:
+    far = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    here = datetime(2026, 11, 20, 23, 30, tzinfo=timezone(timedelta(hours=-3)))
+    for moment in (far, here, datetime(1970, 1, 1, tzinfo=UTC)):
+        with read(engine) as conn:
+            assert conn.scalar(sa.select(sa.literal(moment, tables.UtcDateTime()))) == moment
+
+
+@pytest.mark.parametrize(
+    "url", ["", "no url", "sqlite://", "sqlite:///:memory:", "nosuch://host/db", "mysql://host/db"]
+)
 def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
     with pytest.raises(InputError) as caught:
         open_engine(url)
@@ -57,7 +84,7 @@ def test_a_password_is_never_shown() -> None:
 
 
 def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
-    row = {"tenant": "t", "touchpoint": "*", "day": sa.func.date("2026-01-01"), "measure": "n", "value": 1}
+    row = {"tenant": "t", "touchpoint": "*", "day": date(2026, 1, 1), "measure": "n", "value": 1}
 
     def fail() -> None:
         with write(engine) as conn:
@@ -72,7 +99,7 @@ def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
 
 def test_a_reader_neither_waits_for_a_writer_nor_sees_half_of_it(engine: Engine) -> None:
     count = sa.select(sa.func.count()).select_from(tables.rollup)
-    row = {"tenant": "t", "touchpoint": "*", "day": sa.func.date("2026-01-01"), "measure": "n", "value": 1}
+    row = {"tenant": "t", "touchpoint": "*", "day": date(2026, 1, 1), "measure": "n", "value": 1}
     with write(engine) as writer:
         writer.execute(tables.rollup.insert().values(row))
         with read(engine) as reader:
@@ -81,14 +108,16 @@ def test_a_reader_neither_waits_for_a_writer_nor_sees_half_of_it(engine: Engine)
         assert reader.scalar(count) == 1
 
 
-def test_a_second_writer_waits_for_the_first(engine: Engine) -> None:
+def test_a_second_writer_of_the_same_waits_for_the_first(engine: Engine) -> None:
     order: list[str] = []
 
     def second() -> None:
-        with write(engine):
+        with write(engine) as conn:
+            rollup_repository.apply(conn, "t", {("*", date(2026, 1, 1), "n"): 1})
             order.append("second")
 
-    with write(engine):
+    with write(engine) as conn:
+        rollup_repository.apply(conn, "t", {("*", date(2026, 1, 1), "n"): 1})
         thread = threading.Thread(target=second)
         thread.start()
         thread.join(0.2)
@@ -107,11 +136,17 @@ def test_lower_case_knows_more_than_ascii(engine: Engine) -> None:
 
 def test_the_migrations_make_the_tables(engine: Engine) -> None:
     with read(engine) as conn:
-        context = MigrationContext.configure(conn, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            conn, opts={"compare_type": True, "compare_server_default": True}
+        )
         assert compare_metadata(context, tables.metadata) == []
 
 
 def test_down_and_up_again(engine: Engine) -> None:
+    """Also with rows in the tables that go."""
+    with write(engine) as conn:
+        row = {"tenant": "t", "touchpoint": "*", "day": date(2026, 1, 1), "measure": "n", "value": 1}
+        conn.execute(tables.rollup.insert().values(row))
     with write(engine) as conn:
         command.downgrade(alembic_config(conn), "base")
     assert sa.inspect(engine).get_table_names() == ["alembic_version"]
@@ -120,27 +155,33 @@ def test_down_and_up_again(engine: Engine) -> None:
     assert set(tables.metadata.tables) < set(sa.inspect(engine).get_table_names())
 
 
-def test_a_failed_migration_leaves_nothing(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path / 'half.db'}")
+@pytest.fixture
+def new_url(databases: Databases) -> Iterator[str]:
+    """A database in which there is nothing yet."""
+    with databases.new(migrated=False) as url:
+        yield url
+
+
+def test_a_failed_migration_leaves_nothing(new_url: str) -> None:
+    engine = open_engine(new_url)
     with write(engine) as conn:
         conn.exec_driver_sql("CREATE TABLE rollup (something_else INTEGER)")
-    with pytest.raises(sa.exc.OperationalError, match="already exists"):
+    with pytest.raises(sa.exc.DatabaseError, match="already exists"):
         migrate(engine)
     assert sa.inspect(engine).get_table_names() == ["rollup"]
     engine.dispose()
 
 
-def test_several_processes_may_start_on_a_new_database_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
+def test_several_processes_may_start_on_a_new_database_at_once(new_url: str) -> None:
     code = "import sys; from service.database import *; migrate(open_engine(sys.argv[1]))"
     started = [
-        subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", code, new_url], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
     for process in started:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
-    engine = open_engine(url)
+    engine = open_engine(new_url)
     with read(engine) as conn:
         newest = ScriptDirectory.from_config(alembic_config(conn)).get_current_head()
         assert conn.exec_driver_sql("SELECT version_num FROM alembic_version").all() == [(newest,)]

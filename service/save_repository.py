@@ -1,0 +1,198 @@
+"""Every SQL statement that stores comments with their analyses: `save` one, or `save_all` of a batch.
+
+    with write(engine) as conn:
+        outcomes = save_all(conn, [(record, analysis), …], received_at)
+
+A batch takes about a dozen statements, whatever its size. A transaction locks comments in the order of their ids
+and then sums in theirs; so call either function once in a transaction, and nothing that locks comments after it,
+or two transactions may wait for each other crosswise and PostgreSQL ends one of them.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from models import Analysis
+from service import rollup_repository
+from service.database import chunks
+from service.records import RECORD_FIELDS, CommentRecord, Outcome
+from service.rollups import RollupKey, contribution, touchpoints_of
+from service.tables import analysis as analysis_table
+from service.tables import comment, comment_touchpoint, mention
+
+Pair = tuple[CommentRecord, Analysis]
+_Name = tuple[str, str]
+"""Tenant and id: what a comment is known by."""
+
+
+class _Stored(NamedTuple):
+    """What is there under an id."""
+
+    key: int
+    record: CommentRecord
+    body: dict[str, Any]
+
+
+class _Change(NamedTuple):
+    """What is to be there instead; `body` is the analysis as the contract's object."""
+
+    key: int
+    record: CommentRecord
+    analysis: Analysis
+    body: dict[str, Any]
+    before: _Stored | None
+
+    def of_sums(self) -> Counter[RollupKey]:
+        """What the sums change by."""
+        change = contribution(self.record, self.body)
+        if self.before is not None:
+            change.subtract(contribution(self.before.record, self.before.body))
+        return change
+
+
+def save(conn: Connection, record: CommentRecord, analysis: Analysis, received_at: datetime) -> Outcome:
+    """Store a comment and its analysis (made without `all_labels`), or replace what is stored under its id.
+
+    The same content again changes nothing. A replacement that gives no time, of a comment that gave none,
+    keeps the time at which the first one arrived.
+    """
+    return save_all(conn, [(record, analysis)], received_at)[0]
+
+
+def save_all(conn: Connection, pairs: Sequence[Pair], received_at: datetime) -> list[Outcome]:
+    """What `save` of each pair in order would do, and answer, but together.
+
+    An id may come more than once: the later one replays or replaces the earlier one.
+    """
+    places: dict[_Name, list[int]] = defaultdict(list)
+    for place, (record, _) in enumerate(pairs):
+        places[record.tenant, record.id].append(place)
+    batch = {name: [pairs[place] for place in places[name]] for name in sorted(places)}
+    created = _claim(conn, [_follow(None, theirs)[1] for theirs in batch.values()], received_at)
+    stored = _stored(conn, [name for name in batch if name not in created])
+    outcomes: dict[int, Outcome] = {}
+    changes: list[_Change] = []
+    for name, theirs in batch.items():
+        before = stored.get(name)
+        came, last = _follow(before and before.record, theirs)
+        outcomes.update(zip(places[name], came, strict=True))
+        if last is not None:
+            key = created[name] if before is None else before.key
+            changes.append(_Change(key, *last, last[1].to_dict(), before))
+    _write(conn, changes, received_at)
+    return [outcomes[place] for place in range(len(pairs))]
+
+
+def _follow(current: CommentRecord | None, pairs: Iterable[Pair]) -> tuple[list[Outcome], Pair | None]:
+    """Let pairs of one id come after each other, and after what is stored.
+
+    What each comes to, and what is to be stored in the end unless all were replays.
+    """
+    outcomes: list[Outcome] = []
+    last: Pair | None = None
+    for record, analysis in pairs:
+        if current is not None and current.digest == record.digest:
+            outcomes.append("replayed")
+            continue
+        outcomes.append("created" if current is None else "replaced")
+        if current is not None and not (record.occurred_at_given or current.occurred_at_given):
+            record = replace(record, occurred_at=current.occurred_at)
+        current, last = record, (record, analysis)
+    return outcomes, last
+
+
+def _claim(conn: Connection, pairs: Sequence[Pair | None], received_at: datetime) -> dict[_Name, int]:
+    """Insert the comments that are new, and lock those that are not, in one pass in the order given.
+
+    The keys of the new ones. On PostgreSQL a row in conflict is locked although the WHERE keeps it from being
+    updated; to insert first and lock afterwards would leave a gap for a third transaction that deletes.
+    """
+    rows = [_values(pair[0], received_at) for pair in pairs if pair is not None]
+    if not rows:
+        return {}
+    insert = (
+        rollup_repository.upserter(conn)(comment)
+        .on_conflict_do_update(
+            index_elements=["tenant", "id"], set_={"id": comment.c.id}, where=comment.c.key.is_(None)
+        )
+        .returning(comment.c.tenant, comment.c.id, comment.c.key)
+    )
+    return {(tenant, id): key for tenant, id, key in conn.execute(insert, rows)}
+
+
+def _stored(conn: Connection, names: Iterable[_Name]) -> dict[_Name, _Stored]:
+    ids: dict[str, list[str]] = defaultdict(list)
+    for tenant, id in names:
+        ids[tenant].append(id)
+    found: dict[_Name, _Stored] = {}
+    for tenant, theirs in ids.items():
+        for chunk in chunks(theirs):
+            query = (
+                sa.select(comment, analysis_table.c.body)
+                .join(analysis_table, analysis_table.c.comment_key == comment.c.key)
+                .where(comment.c.tenant == tenant, comment.c.id.in_(chunk))
+            )
+            for row in conn.execute(query).mappings():
+                record = CommentRecord(**{name: row[name] for name in RECORD_FIELDS})
+                found[tenant, record.id] = _Stored(row["key"], record, row["body"])
+    return found
+
+
+def _write(conn: Connection, changes: Sequence[_Change], received_at: datetime) -> None:
+    """The rows of comments that were there before, analyses and what is filtered by, and the sums."""
+    replaced = [change for change in changes if change.before is not None]
+    for keys in chunks([change.key for change in replaced]):
+        for table in (mention, comment_touchpoint, analysis_table):
+            conn.execute(table.delete().where(table.c.comment_key.in_(keys)))
+    if replaced:
+        update = comment.update().where(comment.c.key == sa.bindparam("of"))
+        conn.execute(update, [{"of": one.key, **_values(one.record, received_at)} for one in replaced])
+    for table, rows_of in ((analysis_table, _analysis), (mention, _mentions), (comment_touchpoint, _places)):
+        if rows := [row for change in changes for row in rows_of(change)]:
+            conn.execute(table.insert(), rows)
+    sums: dict[str, Counter[RollupKey]] = defaultdict(Counter)
+    for change in changes:
+        sums[change.record.tenant].update(change.of_sums())
+    for tenant, delta in sorted(sums.items()):
+        rollup_repository.apply(conn, tenant, delta)
+
+
+def _values(record: CommentRecord, received_at: datetime) -> dict[str, Any]:
+    values = {name: getattr(record, name) for name in RECORD_FIELDS}
+    return values | {"digest": record.digest, "received_at": received_at}
+
+
+def _analysis(change: _Change) -> Iterator[Mapping[str, Any]]:
+    found = change.analysis
+    yield {
+        "comment_key": change.key,
+        "model_version": found.model_version,
+        "status": found.status,
+        "sentiment": found.sentiment and found.sentiment.label,
+        "sentiment_score": found.sentiment and found.sentiment.score,
+        "empathy_score": found.empathy and found.empathy.score,
+        "body": change.body,
+        "analyzed_at": datetime.fromisoformat(found.analyzed_at),
+    }
+
+
+def _mentions(change: _Change) -> Iterator[Mapping[str, Any]]:
+    groups = (("issue", change.analysis.issues), ("strength", change.analysis.strengths))
+    for polarity, mentions in groups:
+        for found in mentions:
+            yield {
+                "comment_key": change.key,
+                "label": found.id,
+                "polarity": polarity,
+                "probability": found.probability,
+            }
+
+
+def _places(change: _Change) -> Iterator[Mapping[str, Any]]:
+    for place in touchpoints_of(change.record, change.body):
+        yield {"comment_key": change.key, "touchpoint": place.id, "inferred": place.inferred}

@@ -1,0 +1,81 @@
+"""A recount of the comments, to hold against the daily sums: written apart from the code that keeps them."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from service.tables import analysis, comment, comment_touchpoint, mention, rollup
+
+Counts = dict[tuple[Any, ...], int]
+
+
+def assert_exact(conn: Connection) -> None:
+    """The sums, and what is kept for the filters, say the same as the comments and their analyses do."""
+    rows = conn.execute(
+        sa.select(comment, analysis.c.body).outerjoin(analysis, analysis.c.comment_key == comment.c.key)
+    ).all()
+    kept = {tuple(key): value for *key, value in conn.execute(sa.select(rollup))}
+    assert kept == sums(rows)
+    labels = conn.execute(sa.select(mention.c.comment_key, mention.c.label, mention.c.polarity))
+    assert sorted(tuple(row) for row in labels) == sorted(_labels(rows))
+    places = conn.execute(sa.select(comment_touchpoint))
+    assert sorted(tuple(row) for row in places) == sorted(_placed(rows))
+
+
+def sums(rows: list[Any]) -> Counts:
+    """By tenant, touchpoint, day and measure; those that come to nothing are not there."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for row in rows:
+        day = row.occurred_at.astimezone(UTC).date()
+        for place in ["*", *(touchpoint for _, touchpoint, _ in _placed([row]))]:
+            for measure, value in _parts(row):
+                counts[row.tenant, place, day, measure] += value
+    return {key: value for key, value in counts.items() if value}
+
+
+def _placed(rows: list[Any]) -> Iterator[tuple[int, str, bool]]:
+    for row in rows:
+        if row.touchpoint is not None:
+            yield row.key, row.touchpoint, False
+        else:
+            yield from ((row.key, found["id"], True) for found in row.body["touchpoints"])
+
+
+def _labels(rows: list[Any]) -> Iterator[tuple[int, str, str]]:
+    for row in rows:
+        yield from ((row.key, found["id"], "issue") for found in row.body["issues"])
+        yield from ((row.key, found["id"], "strength") for found in row.body["strengths"])
+
+
+def _parts(row: Any) -> Iterator[tuple[str, int]]:
+    body = row.body
+    read = body["status"] == "analyzed"
+    yield "n", 1
+    yield ("analyzed" if read else "not_analyzed"), 1
+    if row.nps is not None:
+        yield "nps_detractors", row.nps < 7
+        yield "nps_passives", row.nps in (7, 8)
+        yield "nps_promoters", row.nps > 8
+    if row.csat is not None:
+        yield "csat_n", 1
+        yield "csat_satisfied", row.csat > 3
+    if row.ces is not None:
+        yield "ces_n", 1
+        yield "ces_sum", row.ces
+        yield "ces_sum_squares", row.ces * row.ces
+    if not read:
+        return
+    yield f"model:{body['model_version']}", 1
+    yield "no_content", body["no_content"]
+    for _, label, _ in _labels([row]):
+        yield f"label:{label}", 1
+    for name in ("sentiment", "empathy"):
+        if body[name] is not None:
+            yield f"{name}_n", 1
+            yield f"{name}_sum", round(body[name]["score"] * 10_000)
+    if body["sentiment"] is not None and body["sentiment"]["label"] in ("positive", "negative"):
+        yield f"sentiment_{body['sentiment']['label']}", 1
