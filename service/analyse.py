@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import models
 from service import repository
 from service.database import read, write
+from service.events import outbox
 from service.intake import Accepted, Intake, item_error, take
 from service.records import CommentRecord
 from service.settings import Settings
@@ -106,6 +107,7 @@ class Desk:
         try:
             with write(self.engine) as conn:
                 outcome = repository.save(conn, accepted.record, analysis, arrived)
+                outbox.analyzed(conn, accepted.record, analysis, outcome)
         except sa.exc.OperationalError:
             # One comment that could not be written must not hide that others of its batch were.
             fault = models.CommentError("could not be stored, try again", code="not_stored", field="id")

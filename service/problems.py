@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 import models
+from service import request_id
 from service.render import render
 
 MEDIA_TYPE = "application/problem+json"
@@ -26,6 +27,9 @@ _STATUS = {
     "cross_site": 403,
     "unknown_comment": 404,
     "unknown_touchpoint": 404,
+    "idempotency_conflict": 409,
+    "erased": 410,
+    "changed_meanwhile": 412,
     "body_too_large": 413,
     "too_many_comments": 413,
     "database_unavailable": 503,
@@ -75,6 +79,9 @@ def problem(request: Request, status: int, code: str, detail: str) -> Response:
         instance=request.url.path,
     )
     headers = {"Retry-After": "1"} if status in _RETRY else {}
+    if id := request_id.current():
+        # The answer to an unexpected error is made outside the middleware that adds this otherwise.
+        headers[request_id.HEADER] = id
     if _for_people(request):
         return render("problem.html", status=status, headers=headers, problem=body)
     return JSONResponse(body.model_dump(), status_code=status, headers=headers, media_type=MEDIA_TYPE)

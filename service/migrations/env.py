@@ -8,7 +8,13 @@ from sqlalchemy.engine import Connection
 
 from service import tables
 from service.database import open_engine, write
+from service.events import tables as events
+from service.idempotency import tables as idempotency
+from service.privacy import tables as privacy
 from service.settings import Settings
+
+PARTS = (events, idempotency, privacy)
+"""Imported, so that the metadata knows the tables of every part."""
 
 
 def run(conn: Connection) -> None:
