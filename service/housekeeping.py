@@ -7,7 +7,7 @@ doing it twice changes nothing.
 import logging
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -47,11 +47,8 @@ def sweep(engine: Engine) -> None:
     _clear(engine, answers.sweep, once.KEPT)
 
 
-def _clear(engine: Engine, delete: Callable[..., int], kept: timedelta) -> None:
-    def batch(conn: Connection) -> int:
-        return delete(conn, database_time(conn) - kept, _BATCH)
-
+def _clear(engine: Engine, delete: Callable[[Connection, datetime, int], int], kept: timedelta) -> None:
     deleted = _BATCH
     while deleted == _BATCH:
         with write(engine) as conn:
-            deleted = batch(conn)
+            deleted = delete(conn, database_time(conn) - kept, _BATCH)

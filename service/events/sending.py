@@ -53,7 +53,7 @@ async def _within(target: httpx.URL, addresses: list[str], headers: dict[str, st
 
 async def _try(target: httpx.URL, addresses: list[str], headers: dict[str, str], body: bytes) -> Answer:
     # No settings from the environment: a proxy would resolve the name again, behind our back.
-    async with httpx.AsyncClient(verify=_trusted(), trust_env=False, timeout=SECONDS) as client:
+    async with httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=SECONDS) as client:
         for address in addresses:
             request = client.build_request(
                 "POST",
@@ -85,6 +85,6 @@ def _seconds(header: str) -> int:
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
-    # Reading the certificates takes longer than a delivery.
+def trusted() -> ssl.SSLContext:
+    """The certificates that are trusted, read once: it takes longer than a delivery."""
     return httpx.create_ssl_context()

@@ -61,9 +61,11 @@ def hash_of(conn: Connection, id: str) -> str:
 
 def set_retention(conn: Connection, tenant: str, days: int | None) -> None:
     """Keep a tenant's comments for so many days, or for ever."""
-    conn.execute(retention.delete().where(retention.c.tenant == tenant))
-    if days is not None:
-        conn.execute(retention.insert().values(tenant=tenant, days=days))
+    if days is None:
+        conn.execute(retention.delete().where(retention.c.tenant == tenant))
+        return
+    new = upserter(conn)(retention).values(tenant=tenant, days=days)
+    conn.execute(new.on_conflict_do_update(index_elements=["tenant"], set_={"days": days}))
 
 
 def retentions(conn: Connection) -> dict[str, int]:
