@@ -141,9 +141,11 @@ def delete_customer(conn: Connection, tenant: str, customer_id: str) -> list[str
 
 def delete_older(conn: Connection, tenant: str, before: datetime, limit: int) -> list[str]:
     """Erase up to `limit` comments that occurred before a time, the oldest first; the answer is their ids."""
-    old = sa.select(comment.c.key).where(comment.c.tenant == tenant, comment.c.occurred_at < before)
+    is_old = comment.c.occurred_at < before
+    old = sa.select(comment.c.key).where(comment.c.tenant == tenant, is_old)
     oldest = old.order_by(comment.c.occurred_at, comment.c.key).limit(limit)
-    return _erase(conn, tenant, comment.c.key.in_(oldest))
+    # Asked again of each row once it is locked: a replacement may just have made it a newer one.
+    return _erase(conn, tenant, comment.c.key.in_(oldest) & is_old)
 
 
 def _claim(conn: Connection, record: CommentRecord, received_at: datetime) -> tuple[int, bool]:

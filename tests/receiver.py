@@ -8,7 +8,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,6 +24,8 @@ class Receiver(ThreadingHTTPServer):
             self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.status = 204
+        self.refuses: Callable[[], bool] = lambda: False
+        self.refused = 0
         self.headers: dict[str, str] = {}
         self.drip = False
         self.free = threading.Event()
@@ -47,7 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"H")
             time.sleep(0.05)
         self.server.free.wait(20)
-        self.send_response(self.server.status)
+        refuses = self.server.refuses()
+        self.server.refused += refuses
+        self.send_response(503 if refuses else self.server.status)
         for name, value in self.server.headers.items():
             self.send_header(name, value)
         self.end_headers()

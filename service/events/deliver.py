@@ -106,11 +106,10 @@ def _claim(engine: Engine, webhook_id: str) -> list[Claimed]:
 
 
 def _release(engine: Engine, batch: list[Claimed]) -> None:
-    if batch:
+    # One by one: a transaction that waits for several deliveries might wait crosswise for their erasure.
+    for claimed in batch:
         with write(engine) as conn:
-            now = database_time(conn)
-            for claimed in batch:
-                delivery_repository.release(conn, claimed, now)
+            delivery_repository.release(conn, claimed, database_time(conn))
 
 
 def _deliver(engine: Engine, claimed: Claimed, allow_private: bool) -> bool:

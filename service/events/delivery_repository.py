@@ -41,10 +41,14 @@ def enqueue(
 
 
 def forget(conn: Connection, tenant: str, subjects: Sequence[str]) -> None:
-    """Drop whatever is kept of events about these comments, delivered or not."""
+    """Drop whatever is kept of events about these comments, delivered or not.
+
+    The caller holds the tenant's webhooks.
+    """
     for start in range(0, len(subjects), _CHUNK):
         about = event.c.subject.in_(subjects[start : start + _CHUNK])
-        conn.execute(event.delete().where(event.c.tenant == tenant, about))
+        found = sa.select(event.c.id).where(event.c.tenant == tenant, about)
+        _drop(conn, list(conn.scalars(found.order_by(event.c.id).with_for_update())))
 
 
 def due(conn: Connection, now: datetime) -> list[str]:
@@ -98,8 +102,17 @@ def release(conn: Connection, claimed: Claimed, now: datetime) -> None:
 
 def sweep(conn: Connection, before: datetime, limit: int) -> int:
     """Delete up to `limit` events that are older than `before`; how many there were."""
+    # See `webhook_repository.held`: the deliveries of any webhook may go here.
+    conn.execute(sa.select(webhook.c.id).order_by(webhook.c.id).with_for_update(read=True, key_share=True))
     old = sa.select(event.c.id).where(event.c.created_at < before).limit(limit)
-    return conn.execute(event.delete().where(event.c.id.in_(old))).rowcount
+    ids = list(conn.scalars(old.with_for_update(skip_locked=True)))
+    _drop(conn, ids)
+    return len(ids)
+
+
+def _drop(conn: Connection, ids: Sequence[str]) -> None:
+    for start in range(0, len(ids), _CHUNK):
+        conn.execute(event.delete().where(event.c.id.in_(ids[start : start + _CHUNK])))
 
 
 def _ours(claimed: Claimed) -> tuple[sa.ColumnElement[bool], ...]:

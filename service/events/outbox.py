@@ -9,7 +9,7 @@ So an event is there if and only if the change is. Nothing is written where no w
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from models import Analysis
 from service.answers import rfc3339
 from service.clock import database_time
 from service.events import delivery_repository, webhook_repository
+from service.events.webhook_repository import Webhook
 from service.records import CommentRecord, Outcome
 from service.rollups import touchpoints_of
 
@@ -57,26 +58,40 @@ def analyzed_news(record: CommentRecord, analysis: Analysis, outcome: Outcome) -
     return News(record.id, data, record.text)
 
 
-def deleted(conn: Connection, tenant: str, ids: Iterable[str], reason: str) -> None:
-    """Tell that comments are gone, and why: "comment", "customer" or "retention"."""
-    announce(conn, tenant, "comment.deleted", [News(id, {"id": id, "reason": reason}) for id in ids])
+def deleted(conn: Connection, tenant: str, ids: Sequence[str], reason: str) -> None:
+    """Tell that comments are gone, and why: "comment", "customer" or "retention".
 
-
-def forget(conn: Connection, tenant: str, ids: Sequence[str]) -> None:
-    """Drop what is kept of events about these comments, sent or not: they hold labels, and texts may be in them."""
+    What else is kept of events about them, sent or not, is dropped: it holds labels, and texts may be in it.
+    """
+    webhooks = webhook_repository.held(conn, tenant)
     delivery_repository.forget(conn, tenant, ids)
+    news = [News(id, {"id": id, "reason": reason}) for id in ids]
+    _enqueue(conn, tenant, "comment.deleted", news, webhooks)
 
 
 def announce(conn: Connection, tenant: str, type: str, news: Sequence[News]) -> None:
     """Write events of one type, inside the caller's transaction."""
-    webhooks = webhook_repository.wanting(conn, tenant, type) if news else []
-    if not webhooks:
+    if news:
+        _enqueue(conn, tenant, type, news, webhook_repository.held(conn, tenant))
+
+
+def body(type: str, data: dict[str, Any], now: datetime) -> str:
+    """The JSON of an event, as the Standard Webhooks convention shapes it."""
+    content = {"type": type, "timestamp": rfc3339(now), "data": data}
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def _enqueue(
+    conn: Connection, tenant: str, type: str, news: Sequence[News], webhooks: Sequence[Webhook]
+) -> None:
+    wanting = [webhook for webhook in webhooks if webhook.active and type in webhook.types]
+    if not wanting:
         return
     now = database_time(conn)
     events: list[dict[str, Any]] = []
     recipients: list[tuple[str, str]] = []
     for with_text in (False, True):
-        group = [webhook.id for webhook in webhooks if webhook.with_text is with_text]
+        group = [webhook.id for webhook in wanting if webhook.with_text is with_text]
         for one in news if group else ():
             id = f"evt_{secrets.token_hex(12)}"
             text = body(
@@ -86,9 +101,3 @@ def announce(conn: Connection, tenant: str, type: str, news: Sequence[News]) -> 
             events.append(shared | {"id": id, "body": text})
             recipients += [(id, webhook_id) for webhook_id in group]
     delivery_repository.enqueue(conn, events, recipients)
-
-
-def body(type: str, data: dict[str, Any], now: datetime) -> str:
-    """The JSON of an event, as the Standard Webhooks convention shapes it."""
-    content = {"type": type, "timestamp": rfc3339(now), "data": data}
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -65,15 +65,14 @@ def find(conn: Connection, tenant: str, id: str) -> Webhook | None:
     return None if row is None else _read(row)
 
 
-def wanting(conn: Connection, tenant: str, type: str) -> list[Webhook]:
-    """The active webhooks of a tenant that want events of a type.
+def held(conn: Connection, tenant: str) -> list[Webhook]:
+    """The webhooks of a tenant, none of which can be removed until the transaction ends.
 
-    They are held until the transaction ends: a webhook removed meanwhile would make the change that the event
-    tells of fail, for the sake of a reference.
+    Whoever writes or drops deliveries of several webhooks holds these first, as the removal of a webhook does:
+    so no transaction fails for a webhook that goes meanwhile, and no two wait for each other crosswise.
     """
-    query = sa.select(*_COLUMNS).where(webhook.c.tenant == tenant, webhook.c.active)
-    held = query.order_by(webhook.c.id).with_for_update(read=True, key_share=True)
-    return [found for row in conn.execute(held).mappings() if type in (found := _read(row)).types]
+    query = sa.select(*_COLUMNS).where(webhook.c.tenant == tenant).order_by(webhook.c.id)
+    return [_read(row) for row in conn.execute(query.with_for_update(read=True, key_share=True)).mappings()]
 
 
 def remove(conn: Connection, tenant: str, id: str) -> bool:

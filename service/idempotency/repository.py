@@ -55,15 +55,21 @@ def forget(conn: Connection, tenant: str, comment_ids: Sequence[str]) -> None:
             idempotency_comment.c.tenant == tenant,
             idempotency_comment.c.comment_id.in_(comment_ids[start : start + _CHUNK]),
         )
-        about = (idempotency.c.tenant == tenant) & idempotency.c.key.in_(quoted)
-        conn.execute(idempotency.update().where(about).values(status=None, body=None, erased=True))
+        own = idempotency.c.tenant == tenant
+        # In order, so that two erasures of comments in the same answers never wait for each other crosswise.
+        found = sa.select(idempotency.c.key).where(own, idempotency.c.key.in_(quoted))
+        keys = list(conn.scalars(found.order_by(idempotency.c.key).with_for_update()))
+        dropped = idempotency.update().where(own, idempotency.c.key.in_(keys))
+        conn.execute(dropped.values(status=None, body=None, erased=True))
 
 
 def sweep(conn: Connection, before: datetime, limit: int) -> int:
     """Delete up to `limit` keys that are older than `before`; how many there were."""
+    which = sa.tuple_(idempotency.c.tenant, idempotency.c.key)
     old = sa.select(idempotency.c.tenant, idempotency.c.key).where(idempotency.c.created_at < before)
-    which = sa.tuple_(idempotency.c.tenant, idempotency.c.key).in_(old.limit(limit))
-    return conn.execute(idempotency.delete().where(which)).rowcount
+    found = [tuple(row) for row in conn.execute(old.limit(limit).with_for_update(skip_locked=True))]
+    conn.execute(idempotency.delete().where(which.in_(found)))
+    return len(found)
 
 
 def _is(tenant: str, key: str) -> tuple[sa.ColumnElement[bool], ...]:

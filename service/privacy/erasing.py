@@ -70,8 +70,7 @@ def _follow(
 ) -> None:
     if not ids:
         return
-    outbox.forget(conn, tenant, ids)
-    answers.forget(conn, tenant, ids)
     outbox.deleted(conn, tenant, ids, what)
+    answers.forget(conn, tenant, ids)
     hashed = None if subject is None else audit.hash_of(conn, subject)
     audit.add_line(conn, tenant, AuditLine(database_time(conn), what, hashed, len(ids), actor))

@@ -3,10 +3,12 @@
 import base64
 import hmac
 import json
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from service.events.signing import new_secret
 from service.events.tables import delivery, event, webhook
 from service.privacy.erasing import erase_comment, erase_customer
 from service.settings import Settings
+from tests import deliveries
 from tests.receiver import Receiver, receiving
 
 COMMENT = {"id": "c1", "text": "Agent was kind but nobody ever fixed my bill.", "customer_id": "u1"}
@@ -332,3 +335,10 @@ def test_nobody_there(engine: Engine, desk: Desk) -> None:
     desk.record([COMMENT])
     deliver_due(engine)
     assert the_delivery(engine).last_error == "no_connection"
+
+
+@pytest.mark.slow
+def test_killed_deliverers_lose_nothing(tmp_path: Path) -> None:
+    figures = deliveries.run(f"sqlite:///{tmp_path / 'killed.db'}", 2, random.Random(1))
+    assert figures["comments"] > 20
+    assert (figures["lost"], figures["told_differently"]) == (0, 0), figures
