@@ -14,6 +14,7 @@ import sqlalchemy as sa
 import models
 from service import repository
 from service.database import AWAY, read, write
+from service.events import outbox
 from service.intake import Accepted, Intake, item_error, take
 from service.records import CommentRecord, Outcome
 from service.settings import Settings
@@ -127,7 +128,9 @@ class Desk:
         """None if the database did not take it, or if nobody knows: to send it again is safe."""
         try:
             with write(self.engine) as conn:
-                return repository.save(conn, record, analysis, arrived)
+                outcome = repository.save(conn, record, analysis, arrived)
+                outbox.analyzed(conn, record, analysis, outcome)
+                return outcome
         except AWAY as error:
             log.error("a comment was not stored: %s", getattr(error, "orig", None) or error)
             return None

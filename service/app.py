@@ -5,7 +5,6 @@
 `listenwell serve` runs the same application under BentoML (`service/bento.py`).
 """
 
-import logging
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,7 +14,7 @@ from pathlib import Path
 from fastapi import Depends, FastAPI
 
 import models
-from service import openapi, problems
+from service import logs, openapi, problems
 from service.analyse import Desk, Tagger
 from service.database import migrate, open_engine
 from service.headers import SafeHeaders
@@ -23,6 +22,7 @@ from service.instruments import Instruments
 from service.keys.doorkeeper import Doorkeeper
 from service.metrics import Rules
 from service.model import model_in_force
+from service.request_id import RequestIds
 from service.routes import about, analyze, comments, docs, health, page, sign_in, touchpoints
 from service.routes.given import Parts, from_our_own_pages
 from service.settings import Settings
@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
     # The last one added sees a request first.
     app.add_middleware(Doorkeeper)
     app.add_middleware(Instruments)
+    app.add_middleware(RequestIds)
     app.add_middleware(SafeHeaders)
     problems.install(app)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
@@ -59,7 +60,7 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
 def _life(app: FastAPI, settings: Settings, tagger: Tagger | None) -> AbstractAsyncContextManager[None]:
     @asynccontextmanager
     async def life() -> AsyncIterator[None]:
-        logging.getLogger("listenwell").setLevel(settings.log_level.upper())
+        logs.configure(settings)
         model = model_in_force(settings.model)
         tags = (
             tagger or models.load(settings.model, runtime=settings.runtime, threads=settings.threads).analyze

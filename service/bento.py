@@ -23,6 +23,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 import models
+from service import logs
 from service.app import create_app
 from service.bento_doors import Front, Inside, agree, introduce
 from service.database import AWAY, read
@@ -50,6 +51,7 @@ class Encoder:
     """The model, in one process."""
 
     def __init__(self) -> None:
+        logs.configure(SETTINGS)
         self.pipeline = models.load(SETTINGS.model, runtime=SETTINGS.runtime, threads=SETTINGS.threads)
         # The first comment loads what is loaded lazily; that should not be a client's.
         self.pipeline.analyze([models.Comment("Ready to read.")])

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 import models
+from service import request_id
 from service.database import AWAY
 from service.headers import SAFE
 from service.render import render
@@ -30,6 +31,9 @@ _STATUS = {
     "insecure_address": 403,
     "unknown_comment": 404,
     "unknown_touchpoint": 404,
+    "idempotency_conflict": 409,
+    "erased": 410,
+    "changed_meanwhile": 412,
     "body_too_large": 413,
     "too_many_comments": 413,
     "rate_limited": 429,
@@ -83,6 +87,9 @@ def problem(request: Request, status: int, code: str, detail: str) -> Response:
     headers = {"Retry-After": "1"} if status in _RETRY else {}
     if status == 401:
         headers["WWW-Authenticate"] = _challenge(request)
+    if id := request_id.current():
+        # The answer to an unexpected error is made outside the middleware that adds this otherwise.
+        headers[request_id.HEADER] = id
     if for_people(request):
         return render("problem.html", status=status, headers=headers, problem=body)
     # What went wrong unexpectedly is answered outside of the middleware that adds these.

@@ -29,8 +29,11 @@ __all__ = [
     "Page",
     "delete",
     "delete_customer",
+    "delete_older",
     "digests",
     "get",
+    "held",
+    "locked",
     "measures",
     "save",
     "save_all",
@@ -58,6 +61,23 @@ def get(conn: Connection, tenant: str, id: str) -> StoredComment | None:
     return None
 
 
+def locked(conn: Connection, tenant: str, id: str) -> StoredComment | None:
+    """One comment, or None; nobody else can change it until the transaction ends."""
+    own = (comment.c.tenant == tenant) & (comment.c.id == id)
+    key = conn.scalar(sa.select(comment.c.key).where(own).with_for_update())
+    return None if key is None else next(_stored(conn, comment.c.key == key))[1]
+
+
+def held(conn: Connection, tenant: str, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are stored; they cannot be erased until the transaction ends."""
+    found: set[str] = set()
+    # All in order, chunk after chunk, as whoever erases takes them.
+    for chunk in chunks(sorted(ids)):
+        query = sa.select(comment.c.id).where(comment.c.tenant == tenant, comment.c.id.in_(chunk))
+        found.update(conn.scalars(query.order_by(_in_order(conn)).with_for_update(read=True, key_share=True)))
+    return found
+
+
 def select(conn: Connection, tenant: str, filters: Filters, limit: int, cursor: str | None = None) -> Page:
     """One page of comments, newest first by the time they occurred.
 
@@ -80,27 +100,41 @@ def select(conn: Connection, tenant: str, filters: Filters, limit: int, cursor: 
 
 def delete(conn: Connection, tenant: str, id: str) -> bool:
     """Erase one comment with all that was made of it; false if there is none."""
-    return _erase(conn, tenant, comment.c.id == id) == 1
+    return _erase(conn, tenant, comment.c.id == id) == [id]
 
 
-def delete_customer(conn: Connection, tenant: str, customer_id: str) -> int:
-    """Erase all comments of one customer; the answer is how many there were."""
+def delete_customer(conn: Connection, tenant: str, customer_id: str) -> list[str]:
+    """Erase all comments of one customer; the answer is their ids."""
     return _erase(conn, tenant, comment.c.customer_id == customer_id)
 
 
-def _erase(conn: Connection, tenant: str, condition: sa.ColumnElement[bool]) -> int:
+def delete_older(conn: Connection, tenant: str, before: datetime, limit: int) -> list[str]:
+    """Erase up to `limit` comments that occurred before a time, the oldest first; the answer is their ids."""
+    is_old = comment.c.occurred_at < before
+    old = sa.select(comment.c.key).where(comment.c.tenant == tenant, is_old)
+    oldest = old.order_by(comment.c.occurred_at, comment.c.key).limit(limit)
+    # Asked again of each row once it is locked: a replacement may just have made it a newer one.
+    return _erase(conn, tenant, comment.c.key.in_(oldest) & is_old)
+
+
+def _in_order(conn: Connection) -> sa.ColumnElement[str]:
+    """The order in which all lock comments, so that no two wait for each other crosswise."""
+    return comment.c.id.collate("C") if conn.dialect.name == "postgresql" else comment.c.id
+
+
+def _erase(conn: Connection, tenant: str, condition: sa.ColumnElement[bool]) -> list[str]:
     # Lock first, read then: what is read beside a row that was waited for may be older than the row.
     locked = sa.select(comment.c.key).where(comment.c.tenant == tenant, condition)
-    # In the order in which `save_all` locks, so that the two never wait for each other crosswise.
-    in_order = comment.c.id.collate("C") if conn.dialect.name == "postgresql" else comment.c.id
-    keys = list(conn.scalars(locked.order_by(in_order).with_for_update()))
+    keys = list(conn.scalars(locked.order_by(_in_order(conn)).with_for_update()))
     change: Counter[RollupKey] = Counter()
+    ids: list[str] = []
     for chunk in chunks(keys):
         for _, stored in _stored(conn, comment.c.key.in_(chunk)):
             change.subtract(contribution(stored.record, stored.analysis))
+            ids.append(stored.record.id)
         conn.execute(comment.delete().where(comment.c.key.in_(chunk)))
     rollup_repository.apply(conn, tenant, change)
-    return len(keys)
+    return ids
 
 
 def _stored(

@@ -68,6 +68,15 @@ class Settings(BaseSettings):
         default="info", description="How much is logged."
     )
 
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Log lines for people, or one JSON object a line."
+    )
+    webhooks_allow_private: bool = Field(
+        default=False,
+        description="Let webhooks point to private, loopback and link-local addresses, and use plain http. "
+        "Whoever may add a webhook can then make this machine send requests into its own network.",
+    )
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)

@@ -22,11 +22,13 @@ class Caller:
 
     tenant: str
     scopes: frozenset[str]
+    name: str
+    """For the audit: the key, or that there was none."""
     meter: Meter = field(default_factory=Meter)
     signed_in: bool = False
 
 
-ANYBODY = Caller(TENANT, allowed(("admin", "metrics")))
+ANYBODY = Caller(TENANT, allowed(("admin", "metrics")), "http")
 """Whoever asks on this machine while there are no keys."""
 
 
@@ -36,7 +38,7 @@ def by_header(engine: sa.Engine, header: str) -> Caller:
     if scheme.lower() != "bearer":
         raise _unauthorized("the Authorization header must be: Bearer lw_…")
     key, _ = _checked(engine, text)
-    return Caller(key.tenant, allowed(key.scopes), Meter(engine, key))
+    return Caller(key.tenant, allowed(key.scopes), f"key {key.id}", Meter(engine, key))
 
 
 def by_cookie(engine: sa.Engine, cookie: str) -> Caller:
@@ -53,7 +55,7 @@ def by_cookie(engine: sa.Engine, cookie: str) -> Caller:
     alive = key.state(now) == "active" and token.expires > now.timestamp()
     if not alive or not sessions.is_signed(token, signing, key.hashes(now)):
         raise _session_over()
-    return Caller(key.tenant, allowed(key.scopes), Meter(engine, key), signed_in=True)
+    return Caller(key.tenant, allowed(key.scopes), f"key {key.id}", Meter(engine, key), signed_in=True)
 
 
 def sign_in(engine: sa.Engine, text: str, length: timedelta) -> str:

@@ -8,8 +8,14 @@ from sqlalchemy.engine import Connection
 
 from service import tables
 from service.database import open_engine, write
-from service.keys import tables as _keys  # noqa: F401  (its tables belong to the same metadata)
+from service.events import tables as events
+from service.idempotency import tables as idempotency
+from service.keys import tables as keys
+from service.privacy import tables as privacy
 from service.settings import Settings
+
+PARTS = (events, idempotency, keys, privacy)
+"""Imported, so that the metadata knows the tables of every part."""
 
 
 def run(conn: Connection) -> None:

@@ -2,22 +2,34 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
 import models
 from service import instruments, repository
+from service.analyse import Results
 from service.answers import CommentOut, CommentPage, Deleted, Taken, comment_json
 from service.body import Body, comments_in
 from service.database import read, write
+from service.etags import etag, matches
+from service.idempotency.once import IdempotencyKey, answer_once
 from service.listing import MAX_QUERY, Empathy, Filters
 from service.openapi import COMMENTS_BODY
+from service.privacy.erasing import erase_comment, erase_customer
 from service.problems import documented
 from service.routes.given import Given, Range, Who, label
 
 router = APIRouter(prefix="/v1/comments", tags=["comments"])
 MAX_LIMIT = 200
+"""Who erases, as the audit names it."""
+
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", description="An `ETag`: answers 304 if it is still the same.")
+]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="An `ETag`: answers 412 if it is no longer the same.")
+]
 
 
 class Wanted(Range):
@@ -55,18 +67,27 @@ class WantedPage(Wanted):
 @router.post(
     "",
     response_model=Taken,
-    responses=documented(400, 413, 422, 503),
+    responses=documented(400, 409, 410, 413, 422, 503),
     openapi_extra=COMMENTS_BODY,
     summary="Tag and store comments",
 )
-def take_comments(parts: Given, who: Who, body: Body) -> JSONResponse:
+def take_comments(parts: Given, who: Who, body: Body, key: IdempotencyKey = None) -> Response:
     """One transaction a comment. The same id with the same content again is a replay, with other content a
-    replacement; nothing is counted twice."""
+    replacement; nothing is counted twice. An answer that an `Idempotency-Key` brought back says so with
+    `Idempotency-Replayed: true`."""
     items = comments_in(body, max_batch=parts.settings.max_batch)
     who.meter.take("comments", len(items))
-    results = parts.desk.record(items, tenant=who.tenant)
-    instruments.count("comments", results)
-    return JSONResponse(results.to_dict())
+
+    def record() -> Results:
+        results = parts.desk.record(items, tenant=who.tenant)
+        instruments.count("comments", results)
+        return results
+
+    if key is None:
+        return JSONResponse(record().to_dict())
+    answer, kept = answer_once(parts.engine, who.tenant, key, body, record)
+    headers = {"Idempotency-Replayed": "true"} if kept else {}
+    return Response(answer, media_type="application/json", headers=headers)
 
 
 @router.get(
@@ -92,29 +113,35 @@ def delete_comments_of(
 ) -> JSONResponse:
     """The metrics follow. Without `customer_id` nothing is erased."""
     with write(parts.engine) as conn:
-        deleted = repository.delete_customer(conn, who.tenant, customer_id)
+        deleted = erase_customer(conn, who.tenant, customer_id, who.name)
     return JSONResponse({"deleted": deleted})
 
 
 @router.get(
-    "/{id:path}", response_model=CommentOut, responses=documented(404, 503), summary="Read one comment"
+    "/{id:path}",
+    response_model=CommentOut,
+    responses=documented(404, 503) | {304: {"description": "Not changed since the `If-None-Match`"}},
+    summary="Read one comment",
 )
-def get_comment(parts: Given, who: Who, id: str) -> JSONResponse:
-    """What was sent, and what was made of it."""
+def get_comment(parts: Given, who: Who, id: str, if_none_match: IfNoneMatch = None) -> Response:
+    """What was sent, and what was made of it. The `ETag` stands for all of it."""
     with read(parts.engine) as conn:
         stored = repository.get(conn, who.tenant, id)
     if stored is None:
         raise _unknown()
-    return JSONResponse(comment_json(stored))
+    tag = etag(stored)
+    if if_none_match is not None and matches(if_none_match, tag, weak=True):
+        return Response(status_code=304, headers={"ETag": tag})
+    return JSONResponse(comment_json(stored), headers={"ETag": tag})
 
 
 @router.delete(
-    "/{id:path}", status_code=204, responses=documented(403, 404, 503), summary="Erase one comment"
+    "/{id:path}", status_code=204, responses=documented(403, 404, 412, 503), summary="Erase one comment"
 )
-def delete_comment(parts: Given, who: Who, id: str) -> Response:
-    """The metrics follow."""
+def delete_comment(parts: Given, who: Who, id: str, if_match: IfMatch = None) -> Response:
+    """The metrics follow. With `If-Match` only if the comment is still as it was read."""
     with write(parts.engine) as conn:
-        found = repository.delete(conn, who.tenant, id)
+        found = erase_comment(conn, who.tenant, id, who.name, if_match=if_match)
     if not found:
         raise _unknown()
     return Response(status_code=204)

@@ -112,7 +112,7 @@ class Life(RuleBasedStateMachine):
     def delete_customer(self, tenant: str, customer: str) -> None:
         gone = [k for k, r in self.theirs.items() if k[0] == tenant and r.customer_id == customer]
         with write(self.engine) as conn:
-            assert repository.delete_customer(conn, tenant, customer) == len(gone)
+            assert len(repository.delete_customer(conn, tenant, customer)) == len(gone)
         for key in gone:
             del self.theirs[key]
 

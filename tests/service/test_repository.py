@@ -280,9 +280,9 @@ def test_a_customer_is_erased_and_no_other(engine: Engine, make_record: Record, 
     for i, customer in enumerate(["u1", "u2", "u1", None]):
         save(engine, make_record(id=f"c{i}", customer_id=customer, touchpoint="shop"), make_analysis())
     with write(engine) as conn:
-        assert repository.delete_customer(conn, "default", "u1") == 2
-        assert repository.delete_customer(conn, "default", "u1") == 0
-        assert repository.delete_customer(conn, "other", "u2") == 0
+        assert len(repository.delete_customer(conn, "default", "u1")) == 2
+        assert repository.delete_customer(conn, "default", "u1") == []
+        assert repository.delete_customer(conn, "other", "u2") == []
         counts = {t.touchpoint: t.value for t in repository.totals(conn, "default") if t.measure == "n"}
     assert counts == {"shop": 2, "*": 2}
     assert found(engine) == ["c3", "c1"]

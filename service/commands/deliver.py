@@ -1,0 +1,26 @@
+"""`listenwell deliver`: brings events to webhooks and keeps the house in order, until SIGTERM or Ctrl-C."""
+
+import signal
+import threading
+
+import click
+
+from service import logs
+from service.commands.given import read_settings, store
+from service.events.deliver import run
+from service.housekeeping import keep_house
+
+
+@click.command()
+def deliver() -> None:
+    """Deliver events in the foreground; what is under way is finished before it stops."""
+    settings = read_settings()
+    logs.configure(settings)
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    with store(settings) as engine:
+        house = threading.Thread(target=keep_house, args=(engine, stop), name="housekeeping")
+        house.start()
+        run(engine, stop, allow_private=settings.webhooks_allow_private)
+        house.join()

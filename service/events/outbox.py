@@ -1,0 +1,103 @@
+"""What is told to webhooks, and written in the transaction of the change itself.
+
+    with write(engine) as conn:
+        outcome = repository.save(conn, record, analysis, received_at)
+        outbox.analyzed(conn, record, analysis, outcome)
+
+So an event is there if and only if the change is. Nothing is written where no webhook of the tenant wants it.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from models import Analysis
+from service.answers import rfc3339
+from service.clock import database_time
+from service.events import delivery_repository, webhook_repository
+from service.events.webhook_repository import Webhook
+from service.records import CommentRecord, Outcome
+from service.rollups import touchpoints_of
+
+TYPES = ("comment.analyzed", "comment.corrected", "comment.deleted", "job.finished")
+
+
+@dataclass(frozen=True)
+class News:
+    """One event to be: `data` is public, `text` goes only to webhooks that were set up to have it."""
+
+    subject: str | None
+    data: dict[str, Any]
+    text: str | None = None
+
+
+def analyzed(conn: Connection, record: CommentRecord, analysis: Analysis, outcome: Outcome) -> None:
+    """Tell of a comment that was just saved; a replay is no news."""
+    if outcome != "replayed":
+        announce(conn, record.tenant, "comment.analyzed", [analyzed_news(record, analysis, outcome)])
+
+
+def analyzed_news(record: CommentRecord, analysis: Analysis, outcome: Outcome) -> News:
+    """Ids and labels: who may read the text asks for the comment."""
+    data = {
+        "id": record.id,
+        "outcome": outcome,
+        "status": analysis.status,
+        "sentiment": analysis.sentiment and analysis.sentiment.label,
+        "issues": [one.id for one in analysis.issues],
+        "strengths": [one.id for one in analysis.strengths],
+        "touchpoints": [place.id for place in touchpoints_of(record, analysis.to_dict())],
+        "review": analysis.review.needed,
+        "model_version": analysis.model_version,
+    }
+    return News(record.id, data, record.text)
+
+
+def deleted(conn: Connection, tenant: str, ids: Sequence[str], reason: str) -> None:
+    """Tell that comments are gone, and why: "comment", "customer" or "retention".
+
+    What else is kept of events about them, sent or not, is dropped: it holds labels, and texts may be in it.
+    """
+    webhooks = webhook_repository.held(conn, tenant)
+    delivery_repository.forget(conn, tenant, ids)
+    news = [News(id, {"id": id, "reason": reason}) for id in ids]
+    _enqueue(conn, tenant, "comment.deleted", news, webhooks)
+
+
+def announce(conn: Connection, tenant: str, type: str, news: Sequence[News]) -> None:
+    """Write events of one type, inside the caller's transaction."""
+    if news:
+        _enqueue(conn, tenant, type, news, webhook_repository.held(conn, tenant))
+
+
+def body(type: str, data: dict[str, Any], now: datetime) -> str:
+    """The JSON of an event, as the Standard Webhooks convention shapes it."""
+    content = {"type": type, "timestamp": rfc3339(now), "data": data}
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def _enqueue(
+    conn: Connection, tenant: str, type: str, news: Sequence[News], webhooks: Sequence[Webhook]
+) -> None:
+    wanting = [webhook for webhook in webhooks if webhook.active and type in webhook.types]
+    if not wanting:
+        return
+    now = database_time(conn)
+    events: list[dict[str, Any]] = []
+    recipients: list[tuple[str, str]] = []
+    for with_text in (False, True):
+        group = [webhook.id for webhook in wanting if webhook.with_text is with_text]
+        for one in news if group else ():
+            id = f"evt_{secrets.token_hex(12)}"
+            text = body(
+                type, one.data | ({"text": one.text} if with_text and one.text is not None else {}), now
+            )
+            shared = {"tenant": tenant, "type": type, "subject": one.subject, "created_at": now}
+            events.append(shared | {"id": id, "body": text})
+            recipients += [(id, webhook_id) for webhook_id in group]
+    delivery_repository.enqueue(conn, events, recipients)

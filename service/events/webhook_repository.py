@@ -1,0 +1,135 @@
+"""Every SQL statement on webhooks."""
+
+import secrets
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from service.clock import database_time
+from service.events.tables import delivery, webhook
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """Whom to tell. `secret` is not part of its representation, so that no log shows it."""
+
+    id: str
+    tenant: str
+    url: str
+    types: tuple[str, ...]
+    with_text: bool
+    active: bool
+    failing_since: datetime | None
+    disabled_reason: str | None
+
+
+_COLUMNS = [webhook.c[field.name] for field in fields(Webhook)]
+
+
+def add(conn: Connection, tenant: str, url: str, types: tuple[str, ...], secret: str, with_text: bool) -> str:
+    """A new webhook, active; its id."""
+    id = f"wh_{secrets.token_hex(12)}"
+    conn.execute(
+        webhook.insert().values(
+            id=id,
+            tenant=tenant,
+            url=url,
+            secret=secret,
+            types=list(types),
+            with_text=with_text,
+            active=True,
+            created_at=database_time(conn),
+        )
+    )
+    return id
+
+
+def of_tenant(conn: Connection, tenant: str) -> list[tuple[Webhook, int]]:
+    """The webhooks of a tenant, oldest first, with how many deliveries wait for each."""
+    waiting = (
+        sa.select(sa.func.count())
+        .where(delivery.c.webhook_id == webhook.c.id, delivery.c.next_at.is_not(None))
+        .scalar_subquery()
+    )
+    query = sa.select(*_COLUMNS, waiting.label("waiting")).where(webhook.c.tenant == tenant)
+    rows = conn.execute(query.order_by(webhook.c.created_at, webhook.c.id)).mappings()
+    return [(_read(row), int(row["waiting"])) for row in rows]
+
+
+def find(conn: Connection, tenant: str, id: str) -> Webhook | None:
+    """One webhook of a tenant, or None."""
+    row = conn.execute(sa.select(*_COLUMNS).where(*_is(tenant, id))).mappings().one_or_none()
+    return None if row is None else _read(row)
+
+
+def held(conn: Connection, tenant: str) -> list[Webhook]:
+    """The webhooks of a tenant, none of which can be removed until the transaction ends.
+
+    Whoever writes or drops deliveries of several webhooks holds these first, as the removal of a webhook does:
+    so no transaction fails for a webhook that goes meanwhile, and no two wait for each other crosswise.
+    """
+    query = sa.select(*_COLUMNS).where(webhook.c.tenant == tenant).order_by(webhook.c.id)
+    return [_read(row) for row in conn.execute(query.with_for_update(read=True, key_share=True)).mappings()]
+
+
+def remove(conn: Connection, tenant: str, id: str) -> bool:
+    """Remove a webhook with its deliveries; false if there is none."""
+    return conn.execute(webhook.delete().where(*_is(tenant, id))).rowcount == 1
+
+
+def enable(conn: Connection, tenant: str, id: str) -> bool:
+    """Deliver to a webhook (again); false if there is none."""
+    again = webhook.update().where(*_is(tenant, id))
+    values = {"active": True, "failing_since": None, "disabled_reason": None}
+    return conn.execute(again.values(values)).rowcount == 1
+
+
+def rotate(conn: Connection, tenant: str, id: str, secret: str, grace: timedelta) -> bool:
+    """Sign with a new secret, and for `grace` with the present one as well; false if there is none such."""
+    values = {
+        "secret": secret,
+        "old_secret": webhook.c.secret,
+        "old_secret_until": database_time(conn) + grace,
+    }
+    return conn.execute(webhook.update().where(*_is(tenant, id)).values(values)).rowcount == 1
+
+
+def secrets_of(conn: Connection, id: str) -> list[str]:
+    """What to sign with now: the secret, and the one before it while it is still good."""
+    query = sa.select(webhook.c.secret, webhook.c.old_secret, webhook.c.old_secret_until)
+    row = conn.execute(query.where(webhook.c.id == id)).one_or_none()
+    if row is None:
+        return []
+    old_is_good = row.old_secret_until is not None and row.old_secret_until > database_time(conn)
+    return [row.secret, row.old_secret] if old_is_good else [row.secret]
+
+
+def succeeded(conn: Connection, id: str) -> None:
+    """It took a delivery: it is no longer failing."""
+    failing = webhook.update().where(webhook.c.id == id, webhook.c.failing_since.is_not(None))
+    conn.execute(failing.values(failing_since=None))
+
+
+def failed(conn: Connection, id: str, now: datetime) -> datetime | None:
+    """It did not take a delivery; the answer is since when it has not. Its row is locked."""
+    since = sa.func.coalesce(webhook.c.failing_since, sa.literal(now, webhook.c.failing_since.type))
+    noted = webhook.update().where(webhook.c.id == id).values(failing_since=since)
+    conn.execute(noted)
+    return conn.scalar(sa.select(webhook.c.failing_since).where(webhook.c.id == id))
+
+
+def disable(conn: Connection, id: str, reason: str) -> None:
+    """Stop delivering to it, until somebody enables it again."""
+    conn.execute(webhook.update().where(webhook.c.id == id).values(active=False, disabled_reason=reason))
+
+
+def _is(tenant: str, id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return webhook.c.tenant == tenant, webhook.c.id == id
+
+
+def _read(row: Any) -> Webhook:
+    values = {field.name: row[field.name] for field in fields(Webhook)}
+    return Webhook(**values | {"types": tuple(row["types"])})

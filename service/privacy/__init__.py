@@ -1,0 +1,1 @@
+"""Erasure, with everything that must follow it, and retention by age."""
