@@ -21,7 +21,7 @@ from service.database import migrate, open_engine
 from service.instruments import Instruments
 from service.metrics import Rules
 from service.model import model_in_force
-from service.routes import about, analyze, comments, docs, health, page, touchpoints
+from service.routes import about, analyze, comments, docs, health, jobs, page, touchpoints
 from service.routes.given import Parts, from_our_own_pages
 from service.settings import Settings
 
@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         redoc_url=None,
         lifespan=lambda app: _life(app, settings or Settings(), tagger),
     )
-    for part in (analyze, comments, touchpoints, about):
+    for part in (analyze, comments, jobs, touchpoints, about):
         app.include_router(part.router, dependencies=[Depends(from_our_own_pages)])
     for part in (health, page, docs):
         app.include_router(part.router)

@@ -25,12 +25,15 @@ _STATUS = {
     "client_disconnected": 400,
     "cross_site": 403,
     "unknown_comment": 404,
+    "unknown_job": 404,
     "unknown_touchpoint": 404,
+    "idempotency_conflict": 409,
     "body_too_large": 413,
     "too_many_comments": 413,
     "database_unavailable": 503,
     "model_busy": 503,
     "model_timeout": 504,
+    "storage_full": 507,
 }
 _RETRY = frozenset({429, 503, 504})
 _CODES = {404: "not_found", 405: "method_not_allowed", 500: "internal_error"}

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from service import tables
 from service.database import open_engine, write
+from service.jobs import tables as _jobs  # noqa: F401  its tables join the metadata
 from service.settings import Settings
 
 
