@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from models import Analysis
 from service import rollup_repository
 from service.listing import Cursor, Filters, Page
-from service.records import CommentRecord, Outcome, StoredComment, StoredTouchpoint
+from service.records import CommentRecord, Outcome, Outdated, StoredComment, StoredTouchpoint
 from service.rollup_repository import measures, totals, touchpoints
 from service.rollups import WHOLE, RollupKey, contribution, touchpoints_of
 from service.tables import analysis as analysis_table
@@ -28,11 +28,14 @@ from service.tables import comment, comment_touchpoint, mention
 __all__ = [
     "Filters",
     "Page",
+    "count_outdated",
     "delete",
     "delete_customer",
     "digests",
     "get",
     "measures",
+    "outdated",
+    "reanalyze",
     "save",
     "select",
     "totals",
@@ -117,6 +120,56 @@ def delete(conn: Connection, tenant: str, id: str) -> bool:
 def delete_customer(conn: Connection, tenant: str, customer_id: str) -> int:
     """Erase all comments of one customer; the answer is how many there were."""
     return _erase(conn, tenant, comment.c.customer_id == customer_id)
+
+
+def count_outdated(conn: Connection, tenant: str, version: str) -> int:
+    """How many comments were analysed by another model than this one."""
+    query = sa.select(sa.func.count()).select_from(comment.join(analysis_table))
+    return conn.scalars(
+        query.where(comment.c.tenant == tenant, analysis_table.c.model_version != version)
+    ).one()
+
+
+def outdated(conn: Connection, tenant: str, version: str, limit: int, after: int = 0) -> list[Outdated]:
+    """Comments that another model than this one analysed, by key, those behind the key `after`."""
+    query = (
+        sa.select(comment, analysis_table.c.model_version)
+        .join(analysis_table, analysis_table.c.comment_key == comment.c.key)
+        .where(comment.c.tenant == tenant, comment.c.key > after, analysis_table.c.model_version != version)
+        .order_by(comment.c.key)
+        .limit(limit)
+    )
+    return [
+        Outdated(row["key"], _record(row), row["digest"], row["model_version"])
+        for row in conn.execute(query).mappings()
+    ]
+
+
+def reanalyze(conn: Connection, tenant: str, pairs: Sequence[tuple[Outdated, Analysis]]) -> int:
+    """Put new analyses in the place of the old ones, and the sums with them; how many were.
+
+    A comment that was changed, erased or analysed since it was read is left as it is.
+    """
+    new = {old.key: (old, analysis) for old, analysis in pairs}
+    # By id, as those lock them who store several comments in one transaction.
+    locked = sa.select(comment.c.key).where(comment.c.key.in_(new)).order_by(comment.c.id).with_for_update()
+    conn.execute(locked).all()
+    change: Counter[RollupKey] = Counter()
+    same = []
+    for key, stored in _stored(conn, comment.c.key.in_(new)):
+        old, analysis = new[key]
+        if (stored.record.digest, stored.analysis["model_version"]) != (old.digest, old.version):
+            continue
+        same.append(key)
+        change.subtract(contribution(stored.record, stored.analysis))
+        # Not `+`: that would drop sums below zero.
+        change.update(contribution(stored.record, analysis.to_dict()))
+    for table in (mention, comment_touchpoint, analysis_table):
+        conn.execute(table.delete().where(table.c.comment_key.in_(same)))
+    for key in same:
+        _write_analysis(conn, key, new[key][0].record, new[key][1])
+    rollup_repository.apply(conn, tenant, change)
+    return len(same)
 
 
 def _claim(conn: Connection, record: CommentRecord, received_at: datetime) -> tuple[int, bool]:
@@ -215,11 +268,15 @@ def _places(conn: Connection, keys: Sequence[int]) -> dict[int, tuple[StoredTouc
 
 def _read(row: RowMapping, places: Mapping[int, tuple[StoredTouchpoint, ...]]) -> StoredComment:
     return StoredComment(
-        record=CommentRecord(**{name: row[name] for name in _RECORD_FIELDS}),
+        record=_record(row),
         received_at=row["received_at"],
         analysis=row["body"],
         touchpoints=places.get(row["key"], ()),
     )
+
+
+def _record(row: RowMapping) -> CommentRecord:
+    return CommentRecord(**{name: row[name] for name in _RECORD_FIELDS})
 
 
 def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:

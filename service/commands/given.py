@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 import models
+from service.analyse import TENANT
 from service.database import migrate, open_engine
 from service.settings import Settings
 
@@ -53,4 +54,8 @@ map_option = click.option(
     callback=column_map,
     metavar="FIELD=COLUMN",
     help="Which column is which field; repeat it. metadata.NAME=COLUMN keeps any column.",
+)
+
+tenant_option = click.option(
+    "--tenant", default=TENANT, show_default=True, metavar="NAME", help="Whose comments and jobs."
 )

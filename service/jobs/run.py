@@ -103,7 +103,9 @@ class Pace:
 
 
 class Run:
-    """See the module. `on_batch` hears of each committed batch how many rows it had."""
+    """See the module. `on_batch` hears of each committed batch how many rows it had; `check` is asked before
+    each one whether the file is still what it was.
+    """
 
     def __init__(
         self,
@@ -115,6 +117,7 @@ class Run:
         *,
         stop: threading.Event | None = None,
         on_batch: Callable[[int], None] = lambda _: None,
+        check: Callable[[], models.InputError | None] = lambda: None,
     ) -> None:
         self.engine = engine
         self.job = job
@@ -122,6 +125,7 @@ class Run:
         self.settings = settings
         self.stop = stop or threading.Event()
         self.on_batch = on_batch
+        self.check = check
         self.lease = Lease(engine, job.key, owner, settings.lease_seconds)
         self.position = job.position
         self._pace = Pace()
@@ -139,6 +143,8 @@ class Run:
             for batch, fault in in_batches(rows, self.position):
                 if self.stop.is_set():
                     return self._give_back()
+                if changed := self.check():
+                    return self._end("failed", changed)
                 if batch:
                     self._take(batch)
                 if fault is not None:
@@ -168,14 +174,14 @@ class Run:
                 self.lease.hold(conn)
                 leases.set_total(conn, self.job.key, total)
 
-        self._patiently(note)
+        patiently(note, self.stop)
 
     def _take(self, rows: list[object]) -> None:
-        judged = self._patiently(lambda: judge(self.engine, self.job, rows, self.position))
+        judged = patiently(lambda: judge(self.engine, self.job, rows, self.position), self.stop)
         tagged = tag(judged, self.tagger)
         if self.lease.lost.is_set():
             raise LeaseLost("the job was cancelled, or another worker has it")
-        self._patiently(lambda: self._commit(tagged))
+        patiently(lambda: self._commit(tagged), self.stop)
         self.position += tagged.size
         self.on_batch(tagged.size)
 
@@ -196,7 +202,7 @@ class Run:
                 self.lease.hold(conn)
                 leases.release(conn, self.job.key)
 
-        self._patiently(release)
+        patiently(release, self.stop)
         return "queued"
 
     def _end(self, state: State, fault: models.InputError | None) -> State:
@@ -209,20 +215,21 @@ class Run:
                     leases.set_total(conn, self.job.key, self.position)
                 leases.finish(conn, self.job.key, state, code=code, detail=detail)
 
-        self._patiently(finish)
+        patiently(finish, self.stop)
         return state
 
-    def _patiently(self, action: Callable[[], T]) -> T:
-        """Do it; where the database is away, wait and try again. Raises `Stopped` when told to stop."""
-        pause = 0.2
-        while True:
-            try:
-                return action()
-            except AWAY as error:
-                log.warning("job %s waits for the database: %s", self.job.id, error.orig)
-                if self.stop.wait(pause):
-                    raise Stopped("asked to stop while the database was away") from error
-                pause = min(2 * pause, _LONGEST_PAUSE)
+
+def patiently(action: Callable[[], T], stop: threading.Event) -> T:
+    """Do it; where the database is away, wait and try again. Raises `Stopped` when told to stop meanwhile."""
+    pause = 0.2
+    while True:
+        try:
+            return action()
+        except AWAY as error:
+            log.warning("waiting for the database: %s", error.orig)
+            if stop.wait(pause):
+                raise Stopped("asked to stop while the database was away") from error
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def in_batches(

@@ -92,8 +92,9 @@ class Incoming:
 
 
 def remove(folder: Path, name: str) -> None:
-    """Remove a file, if it is still there."""
-    (folder / name).unlink(missing_ok=True)
+    """Remove a file of ours, if it is still there; the file of a back-fill is its owner's and stays."""
+    if _OURS.fullmatch(name):
+        (folder / name).unlink(missing_ok=True)
 
 
 def sweep(folder: Path, needed: Collection[str]) -> int:
