@@ -3,6 +3,7 @@
 import gzip
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -145,7 +146,10 @@ def interrupted(action: Any) -> Any:
 
 
 def test_a_file_that_cannot_be_read_to_its_end_keeps_what_came_before() -> None:
-    rows = b"".join(json.dumps({"id": f"r{i}", "text": "fine"}).encode() + b"\n" for i in range(5000))
+    noise = Random(7)
+    rows = b"".join(
+        json.dumps({"id": f"r{i}", "text": f"fine {noise.random()}"}).encode() + b"\n" for i in range(600)
+    )
     packed = gzip.compress(rows)
     Path("in.jsonl.gz").write_bytes(packed[: len(packed) // 2])
     cut = run("backfill", "in.jsonl.gz")
@@ -154,7 +158,7 @@ def test_a_file_that_cannot_be_read_to_its_end_keeps_what_came_before() -> None:
     kept = totals()["*"]
     assert kept > 64
     Path("in.jsonl.gz").write_bytes(packed)
-    assert f"{5000 - kept:,} created, {kept:,} replayed" in run("backfill", "in.jsonl.gz").stdout
+    assert f"{600 - kept:,} created, {kept:,} replayed" in run("backfill", "in.jsonl.gz").stdout
 
 
 def test_jobs_are_listed_shown_and_cancelled() -> None:
