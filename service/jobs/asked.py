@@ -42,7 +42,7 @@ def ending_of(given: str | None, name: str | None, content_type: str, content_en
 
     Raises `InputError` ("unknown_format").
     """
-    format, packing = split_format(f".{given}" if given else name or "")
+    format, packing = split_format(f"file.{given}" if given else name or "")
     if not given and format not in FORMATS:
         format, packing = _TYPES.get(content_type.partition(";")[0].strip().lower(), ""), ""
     packing = packing or _ENCODINGS.get(content_encoding.strip().lower(), "")

@@ -68,7 +68,13 @@ def claim_one(conn: Connection, key: int, owner: str, seconds: float, *, by_forc
 
 
 def hold(conn: Connection, key: int, owner: str, seconds: float) -> None:
-    """Extend the lease and lock the job until the transaction ends. Raises `LeaseLost`."""
+    """Extend the lease and lock the job until the transaction ends. Raises `LeaseLost`.
+
+    The lock must not outlive the lease: PostgreSQL ends the transaction of a worker that was frozen in it.
+    """
+    if conn.dialect.name == "postgresql":
+        longest = str(max(round(seconds * 1000), 1))
+        conn.execute(sa.select(sa.func.set_config("idle_in_transaction_session_timeout", longest, True)))
     until = clock(conn) + timedelta(seconds=seconds)
     held = sa.update(job).where(job.c.key == key, job.c.owner == owner, job.c.state == "running")
     if conn.execute(held.values(lease_until=until)).rowcount != 1:

@@ -31,8 +31,8 @@ from service.settings import Settings
 
 BATCH = 64
 _LONGEST_PAUSE = 10.0
-AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError)
-"""What the drivers raise where a database is gone, busy or full."""
+AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError)
+"""What the drivers raise where a database is gone, busy or full, or has ended a transaction by itself."""
 
 log = logging.getLogger("listenwell.jobs")
 T = TypeVar("T")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -42,6 +43,11 @@ def test_it_serves_and_stops_cleanly(tmp_path: Path) -> None:
             assert result["outcome"] == "created"
             # Both workers read the one database.
             assert {httpx2.get(f"{url}/v1/comments/a").status_code for _ in range(8)} == {200}
+            # And so does the worker beside them.
+            rows = b"".join(b'{"id":"j%d","text":"The app crashes."}\n' % number for number in range(100))
+            job = httpx2.post(f"{url}/v1/jobs?format=jsonl", content=rows, timeout=20)
+            assert job.status_code == 202, job.text
+            assert wait_until_done(url + job.headers["location"])["counts"]["created"] == 100
             assert "All comments" in httpx2.get(url, headers={"accept": "text/html"}).text
         finally:
             process.send_signal(signal.SIGTERM)
@@ -51,6 +57,17 @@ def test_it_serves_and_stops_cleanly(tmp_path: Path) -> None:
     assert "There is no key" in text
     assert "Traceback" not in text
     assert (tmp_path / "here.db").exists()
+    assert (tmp_path / "here.db-files").exists()
+
+
+def wait_until_done(job: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found: dict[str, Any] = httpx2.get(job, timeout=20).json()
+        if found["state"] == "done":
+            return found
+        time.sleep(0.2)
+    raise AssertionError(found)
 
 
 def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:

@@ -82,6 +82,23 @@ def test_a_form_with_its_options(client: TestClient, work: Any) -> None:
     assert client.get("/v1/comments/oct-1").json()["touchpoint"] == "till"
 
 
+@pytest.mark.parametrize(
+    ("query", "headers", "name"),
+    [
+        ("?format=ndjson.gz", {}, "file.jsonl.gz"),
+        ("?format=JSONL.gz", {"content-type": "text/csv"}, "file.jsonl.gz"),
+        ("", LINES | {"content-encoding": "gzip"}, "file.jsonl.gz"),
+    ],
+)
+def test_the_format_is_told_in_several_ways(
+    client: TestClient, work: Any, query: str, headers: dict[str, str], name: str
+) -> None:
+    answer = client.post(f"/v1/jobs{query}", content=gzip.compress(jsonl(ROWS)), headers=headers)
+    assert answer.json()["name"] == name
+    work()
+    assert client.get(answer.headers["location"]).json()["counts"]["created"] == 100
+
+
 def test_the_same_key_is_the_same_job(client: TestClient, settings: Settings) -> None:
     headers = LINES | {"idempotency-key": "k-1"}
     first = client.post("/v1/jobs", content=jsonl(ROWS), headers=headers)

@@ -147,7 +147,8 @@ def test_a_worker_that_slept_over_its_lease_writes_nothing_more(
         return pipeline.analyze(texts, all_labels=all_labels)
 
     with pytest.raises(LeaseLost):
-        Run(engine, held, "a", sleepy, settings).work()
+        # Its own heartbeat is as asleep as it is.
+        Run(engine, held, "a", sleepy, settings.model_copy(update={"lease_seconds": 600})).work()
     assert (now(engine, job).state, counts(now(engine, job))) == ("done", (150, 0, 0, 0))
     assert counted(engine) == 150
     with read(engine) as conn:
