@@ -30,7 +30,7 @@ from service.jobs.records import Job, LeaseLost, Options, State
 from service.settings import Settings
 
 BATCH = 64
-_LONGEST_PAUSE = 10.0
+_LONGEST_PAUSE = 3.0
 AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError)
 """What the drivers raise where a database is gone, busy or full, or has ended a transaction by itself."""
 
