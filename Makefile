@@ -37,7 +37,7 @@ smoke: $(VENV)/.testing  ## train a worthless model in under a minute: the whole
 install: $(VENV)/.development  ## everything for development into .venv, with the listenwell command
 
 clean:  ## remove what was built and the demo's database; .venv stays
-	rm -rf build demo.db demo.db-shm demo.db-wal
+	rm -rf build demo.db demo.db-shm demo.db-wal demo.db-files
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Listenwell needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'

@@ -53,7 +53,7 @@ class Results:
 def analyze(items: Sequence[object], tagger: Tagger, *, all_labels: bool = False) -> Results:
     """Judge and tag raw items; nothing is stored, and an id may be missing or used twice."""
     intake = take(items, tenant=TENANT, arrived=_now(), needs_id=False)
-    comments = [_comment(accepted.record) for accepted in intake.accepted]
+    comments = [comment_of(accepted.record) for accepted in intake.accepted]
     analyses = tagger(comments, all_labels=all_labels) if comments else []
     return Results([analysis.to_dict() for analysis in analyses], intake.errors)
 
@@ -82,7 +82,7 @@ class Desk:
         intake = take(items, tenant=tenant, arrived=arrived, seen=seen)
         answers = self._replays(intake, tenant)
         fresh = [accepted for accepted in intake.accepted if accepted.index not in answers]
-        comments = [_comment(accepted.record) for accepted in fresh]
+        comments = [comment_of(accepted.record) for accepted in fresh]
         analyses = self.tagger(comments) if comments else []
         self._store(list(zip(fresh, analyses, strict=True)), arrived, answers, intake)
         order = sorted(answers)
@@ -136,7 +136,8 @@ class Desk:
             return None
 
 
-def _comment(record: CommentRecord) -> models.Comment:
+def comment_of(record: CommentRecord) -> models.Comment:
+    """What the pipeline reads of a comment."""
     return models.Comment(
         text=record.text, question=record.question, language=record.language, id=record.id or None
     )

@@ -14,13 +14,17 @@ WHOLE = frozenset((*_PLAIN, "scores", "metadata"))
 
 
 class Columns:
-    """A map from fields to columns; a column that no field maps to is the field of its own name."""
+    """A map from fields to columns; a column that no field maps to is the field of its own name.
 
-    def __init__(self, mapping: Mapping[str, str]) -> None:
+    `option` is how the person who gave the map gave it, for the errors.
+    """
+
+    def __init__(self, mapping: Mapping[str, str], option: str = "--map") -> None:
+        self.option = option
         for name in mapping:
             if not is_field(name):
                 raise models.InputError(
-                    f"--map {name}: comments have no such field; there are {', '.join(sorted(_PLAIN))}, "
+                    f"{option} {name}: comments have no such field; there are {', '.join(sorted(_PLAIN))}, "
                     f"{', '.join(SCORES)} and metadata.NAME",
                     code="unknown_field",
                 )
@@ -38,19 +42,23 @@ class Columns:
         fields = [self.field(name) for name in names]
         absent = [column for column in self.mapping.values() if column not in names]
         if absent:
-            raise _header(f'{file}: no column "{_short(absent[0])}", which --map names; found {found}')
+            raise _header(
+                f'{file}: no column "{_short(absent[0])}", which {self.option} names; found {found}'
+            )
         twice = {name for name in fields if fields.count(name) > 1}
         if twice:
             raise _header(f"{file}: several columns for {_short(min(twice))}; found {found}")
         if "text" not in fields:
-            raise _header(f"{file}: no column for the text; found {found}. Name it with --map text=COLUMN")
+            raise _header(
+                f"{file}: no column for the text; found {found}. Name it with {self.option} text=COLUMN"
+            )
         if "" in names:
             raise _header(f"{file}: column {names.index('') + 1} has no name; name it or leave it out")
         unknown = [name for name in names if not is_field(self.field(name), allowed)]
         if unknown:
             name = _short(unknown[0])
             raise models.InputError(
-                f'{file}: comments have no field "{name}". Keep the column with --map metadata.{name}={name}, '
+                f'{file}: comments have no field "{name}". Keep the column with {self.option} metadata.{name}={name}, '
                 "or leave it out of the file",
                 code="unknown_field",
             )

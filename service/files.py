@@ -1,4 +1,4 @@
-"""Files of comments as a stream of rows, each shaped like the contract's comment: CSV, JSONL, Parquet.
+"""Files of comments as a stream of rows, each shaped like the contract's comment: CSV, JSONL, Parquet, packed or not.
 
     source = open_source("feedback.csv", columns={"text": "answer", "metadata.region": "region"})
     for row in source.rows(): ...
@@ -11,12 +11,12 @@ judged here: that is `intake`'s office.
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import models
 from service.columns import Columns
+from service.packed import MAX_LINE, PACKINGS, Content
 from service.parquet import ParquetSource
 from service.sheets import CsvSource
 
@@ -35,54 +35,68 @@ class Source(Protocol):
         ...
 
 
-def open_source(path: str, columns: Mapping[str, str] | None = None) -> Source:
+def open_source(
+    path: str,
+    columns: Mapping[str, str] | None = None,
+    *,
+    name: str | None = None,
+    limit: int | None = None,
+    option: str = "--map",
+) -> Source:
     """The rows of a file by its ending; "-" is JSONL on standard input. `columns` maps fields to columns.
 
+    Errors speak of the file as `name` and of the map as `option`; a packed file may unpack to `limit` bytes.
     Raises `InputError`: "unreadable_file", "unknown_format", "unknown_field" (a field that no comment has).
     """
-    plan = Columns(columns or {})
+    plan = Columns(columns or {}, option)
     if path == STREAM:
         return JsonLinesSource(None, plan)
     file = Path(path)
-    kinds: dict[str, Callable[[Path, Columns], Source]] = {
-        ".csv": CsvSource,
-        ".jsonl": JsonLinesSource,
-        ".parquet": ParquetSource,
-    }
-    kind = kinds.get(file.suffix.lower())
+    format, packing = split_format(file.name)
+    content = Content(file, name or file.name, packing, limit)
+    kind = _KINDS.get(format)
     if kind is None:
-        raise models.InputError(
-            f"{file.name}: must end in .csv, .jsonl or .parquet, or be - for JSONL on standard input",
-            code="unknown_format",
+        raise content.fault(
+            "must end in .csv, .jsonl, .ndjson or .parquet, each with or without .gz or .zst, "
+            "or be - for JSONL on standard input",
+            "unknown_format",
         )
     if not file.is_file():
-        raise models.InputError(f"{file.name}: no such file", code="unreadable_file")
-    return kind(file, plan)
+        raise content.fault("no such file", "unreadable_file")
+    return kind(content, plan)
+
+
+def split_format(name: str) -> tuple[str, str]:
+    """The format and the packing that a file's name tells: "a.csv.gz" is ("csv", ".gz")."""
+    lowered = name.lower()
+    packing = next((ending for ending in PACKINGS if lowered.endswith(ending)), "")
+    return Path(lowered.removesuffix(packing)).suffix.removeprefix("."), packing
 
 
 class JsonLinesSource:
     """One JSON object a line; blank lines are skipped. A bad line is an error of its own, not the end."""
 
-    def __init__(self, file: Path | None, columns: Columns) -> None:
-        self.file = file
+    def __init__(self, content: Content | None, columns: Columns) -> None:
+        self.content = content
         self.columns = columns
 
     def rows(self) -> Iterator[object]:
-        """See `Source`."""
-        with self._open() as stream:
-            for number, line in enumerate(stream, start=1):
-                if line.strip():
-                    yield self._row(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, number)
+        """See `Source`. Raises `InputError` where a packed file is damaged."""
+        for number, line in self._lines():
+            if line is None:
+                fault = f"line {number:,} is longer than {MAX_LINE:,} bytes"
+                yield models.CommentError(fault, code="line_too_long", field="")
+            elif line.strip():
+                yield self._row(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, number)
 
     def count(self) -> int | None:
         """See `Source`."""
-        if self.file is None:
+        if self.content is None:
             return None
-        with self.file.open("rb") as stream:
-            return sum(1 for line in stream if line.strip())
+        return sum(1 for _, line in self.content.lines() if line is None or line.strip())
 
-    def _open(self) -> AbstractContextManager[BinaryIO]:
-        return nullcontext(sys.stdin.buffer) if self.file is None else _binary(self.file)
+    def _lines(self) -> Iterator[tuple[int, bytes | None]]:
+        return enumerate(sys.stdin.buffer, start=1) if self.content is None else self.content.lines()
 
     def _row(self, line: bytes, number: int) -> object:
         try:
@@ -98,7 +112,10 @@ class JsonLinesSource:
         return self.columns.shape(row) if isinstance(row, dict) else row
 
 
-@contextmanager
-def _binary(file: Path) -> Iterator[BinaryIO]:
-    with file.open("rb") as stream:
-        yield stream
+_KINDS: dict[str, Callable[[Content, Columns], Source]] = {
+    "csv": CsvSource,
+    "jsonl": JsonLinesSource,
+    "ndjson": JsonLinesSource,
+    "parquet": ParquetSource,
+}
+FORMATS = frozenset(_KINDS)

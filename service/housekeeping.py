@@ -9,11 +9,10 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from service.clock import database_time
-from service.database import write
+from service.database import AWAY, write
 from service.events import delivery_repository
 from service.idempotency import once
 from service.idempotency import repository as answers
@@ -32,8 +31,11 @@ def keep_house(engine: Engine, stop: threading.Event) -> None:
     while True:
         try:
             sweep(engine)
-        except sa.exc.OperationalError as error:
-            log.error("housekeeping waits: the database cannot be reached or is busy: %s", error.orig)
+        except AWAY as error:
+            log.error(
+                "housekeeping waits: the database cannot be reached or is busy: %s",
+                getattr(error, "orig", error),
+            )
         if stop.wait(EVERY_SECONDS):
             return
 

@@ -41,6 +41,35 @@ COMMENTS_BODY: dict[str, Any] = {
         },
     }
 }
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+JOB_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        **{
+                            name: {"type": "string"}
+                            for name in ("format", "columns", "touchpoint", "ids", "sha256")
+                        },
+                    },
+                    "additionalProperties": False,
+                }
+            },
+            "text/csv": _BYTES,
+            "application/x-ndjson": _BYTES,
+            "application/vnd.apache.parquet": _BYTES,
+            "application/octet-stream": _BYTES,
+        },
+    }
+}
+LINES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "JSON lines", "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}
+}
 
 
 def document(app: FastAPI) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Parquet: columns as in a CSV file, with `scores` and `metadata` as structs or maps where they are such."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from math import isnan
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 import models
 from service.columns import FLAT, WHOLE, Columns
+from service.packed import Content
 
 _ROWS = 1_000
 
@@ -18,15 +19,15 @@ _ROWS = 1_000
 class ParquetSource:
     """A Parquet file, read in batches of rows."""
 
-    def __init__(self, file: Path, columns: Columns) -> None:
-        self.file = file
+    def __init__(self, content: Content, columns: Columns) -> None:
+        self.content = content
         self.columns = columns
 
     def rows(self) -> Iterator[object]:
         """See `files.Source`. Raises `InputError`: "invalid_parquet", "invalid_header", "unknown_field"."""
         with self._open() as content:
             schema = content.schema_arrow
-            self.columns.check(schema.names, self.file.name, FLAT | WHOLE)
+            self.columns.check(schema.names, self.content.name, FLAT | WHOLE)
             for column in schema:
                 nested = pa.types.is_nested(column.type)
                 if nested and self.columns.field(column.name) not in ("scores", "metadata"):
@@ -42,11 +43,22 @@ class ParquetSource:
         with self._open() as content:
             return int(content.metadata.num_rows)
 
-    def _open(self) -> Any:
-        try:
-            return pq.ParquetFile(self.file)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise self._fault("it is not a Parquet file, or not a whole one") from error
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        with self.content.unpacked() as path:
+            try:
+                file = pq.ParquetFile(path)
+            except (pa.ArrowInvalid, OSError) as error:
+                raise self._fault("it is not a Parquet file, or not a whole one") from error
+            with file:
+                self._weigh(file.metadata)
+                yield file
+
+    def _weigh(self, metadata: Any) -> None:
+        groups = range(metadata.num_row_groups)
+        size, limit = sum(metadata.row_group(group).total_byte_size for group in groups), self.content.limit
+        if limit is not None and size > limit:
+            raise self.content.fault(f"unpacks to {size:,} bytes, the limit is {limit:,}", "file_too_large")
 
     def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         values = {column: _value(value) for column, value in row.items()}
@@ -57,7 +69,7 @@ class ParquetSource:
         return self.columns.shape(present)
 
     def _fault(self, detail: str) -> models.InputError:
-        return models.InputError(f"{self.file.name}: {detail}", code="invalid_parquet")
+        return self.content.fault(detail, "invalid_parquet")
 
 
 def _value(value: Any) -> Any:

@@ -30,6 +30,7 @@ _STATUS = {
     "forbidden": 403,
     "insecure_address": 403,
     "unknown_comment": 404,
+    "unknown_job": 404,
     "unknown_touchpoint": 404,
     "idempotency_conflict": 409,
     "erased": 410,
@@ -40,6 +41,7 @@ _STATUS = {
     "database_unavailable": 503,
     "model_busy": 503,
     "model_timeout": 504,
+    "storage_full": 507,
 }
 _RETRY = frozenset({429, 503, 504})
 _CODES = {404: "not_found", 405: "method_not_allowed", 500: "internal_error"}

@@ -75,3 +75,13 @@ class StoredComment:
     received_at: datetime
     analysis: dict[str, Any]
     touchpoints: tuple[StoredTouchpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """A comment whose analysis is of another model than the one in force, as it was when it was read."""
+
+    key: int
+    record: CommentRecord
+    digest: str
+    version: str

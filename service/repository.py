@@ -17,16 +17,17 @@ from sqlalchemy.engine import Connection, RowMapping
 from service import rollup_repository
 from service.database import chunks
 from service.listing import Cursor, Filters, Page
-from service.records import RECORD_FIELDS, CommentRecord, StoredComment, StoredTouchpoint
+from service.records import RECORD_FIELDS, CommentRecord, Outdated, StoredComment, StoredTouchpoint
 from service.rollup_repository import measures, totals, touchpoints
 from service.rollups import WHOLE, RollupKey, contribution
-from service.save_repository import save, save_all
+from service.save_repository import in_order, reanalyze, save, save_all
 from service.tables import analysis as analysis_table
 from service.tables import comment, comment_touchpoint, mention
 
 __all__ = [
     "Filters",
     "Page",
+    "count_outdated",
     "delete",
     "delete_customer",
     "delete_older",
@@ -35,6 +36,8 @@ __all__ = [
     "held",
     "locked",
     "measures",
+    "outdated",
+    "reanalyze",
     "save",
     "save_all",
     "select",
@@ -74,7 +77,7 @@ def held(conn: Connection, tenant: str, ids: Sequence[str]) -> set[str]:
     # All in order, chunk after chunk, as whoever erases takes them.
     for chunk in chunks(sorted(ids)):
         query = sa.select(comment.c.id).where(comment.c.tenant == tenant, comment.c.id.in_(chunk))
-        found.update(conn.scalars(query.order_by(_in_order(conn)).with_for_update(read=True, key_share=True)))
+        found.update(conn.scalars(query.order_by(in_order(conn)).with_for_update(read=True, key_share=True)))
     return found
 
 
@@ -117,15 +120,33 @@ def delete_older(conn: Connection, tenant: str, before: datetime, limit: int) ->
     return _erase(conn, tenant, comment.c.key.in_(oldest) & is_old)
 
 
-def _in_order(conn: Connection) -> sa.ColumnElement[str]:
-    """The order in which all lock comments, so that no two wait for each other crosswise."""
-    return comment.c.id.collate("C") if conn.dialect.name == "postgresql" else comment.c.id
+def count_outdated(conn: Connection, tenant: str, version: str) -> int:
+    """How many comments were analysed by another model than this one."""
+    query = sa.select(sa.func.count()).select_from(comment.join(analysis_table))
+    return conn.scalars(
+        query.where(comment.c.tenant == tenant, analysis_table.c.model_version != version)
+    ).one()
+
+
+def outdated(conn: Connection, tenant: str, version: str, limit: int, after: int = 0) -> list[Outdated]:
+    """Comments that another model than this one analysed, by key, those behind the key `after`."""
+    query = (
+        sa.select(comment, analysis_table.c.model_version)
+        .join(analysis_table, analysis_table.c.comment_key == comment.c.key)
+        .where(comment.c.tenant == tenant, comment.c.key > after, analysis_table.c.model_version != version)
+        .order_by(comment.c.key)
+        .limit(limit)
+    )
+    return [
+        Outdated(row["key"], _record(row), row["digest"], row["model_version"])
+        for row in conn.execute(query).mappings()
+    ]
 
 
 def _erase(conn: Connection, tenant: str, condition: sa.ColumnElement[bool]) -> list[str]:
     # Lock first, read then: what is read beside a row that was waited for may be older than the row.
     locked = sa.select(comment.c.key).where(comment.c.tenant == tenant, condition)
-    keys = list(conn.scalars(locked.order_by(_in_order(conn)).with_for_update()))
+    keys = list(conn.scalars(locked.order_by(in_order(conn)).with_for_update()))
     change: Counter[RollupKey] = Counter()
     ids: list[str] = []
     for chunk in chunks(keys):
@@ -165,11 +186,15 @@ def _places(conn: Connection, keys: Sequence[int]) -> dict[int, tuple[StoredTouc
 
 def _read(row: RowMapping, places: Mapping[int, tuple[StoredTouchpoint, ...]]) -> StoredComment:
     return StoredComment(
-        record=CommentRecord(**{name: row[name] for name in RECORD_FIELDS}),
+        record=_record(row),
         received_at=row["received_at"],
         analysis=row["body"],
         touchpoints=places.get(row["key"], ()),
     )
+
+
+def _record(row: RowMapping) -> CommentRecord:
+    return CommentRecord(**{name: row[name] for name in RECORD_FIELDS})
 
 
 def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:

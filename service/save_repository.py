@@ -1,4 +1,4 @@
-"""Every SQL statement that stores comments with their analyses: `save` one, or `save_all` of a batch.
+"""Every SQL statement that stores comments with their analyses: `save` one, `save_all` of a batch, `reanalyze`.
 
     with write(engine) as conn:
         outcomes = save_all(conn, [(record, analysis), …], received_at)
@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 from models import Analysis
 from service import rollup_repository
 from service.database import chunks
-from service.records import RECORD_FIELDS, CommentRecord, Outcome
+from service.records import RECORD_FIELDS, CommentRecord, Outcome, Outdated
 from service.rollups import RollupKey, contribution, touchpoints_of
 from service.tables import analysis as analysis_table
 from service.tables import comment, comment_touchpoint, mention
@@ -88,6 +88,30 @@ def save_all(conn: Connection, pairs: Sequence[Pair], received_at: datetime) -> 
     return [outcomes[place] for place in range(len(pairs))]
 
 
+def reanalyze(conn: Connection, pairs: Sequence[tuple[Outdated, Analysis]]) -> list[Pair]:
+    """Put new analyses in the place of the old ones; the comments, all of one tenant, stay as they are.
+
+    A comment that was changed, erased or analysed since it was read is left as it is; the answer is the others.
+    """
+    keys = [old.key for old, _ in pairs]
+    conn.execute(
+        sa.select(comment.c.key).where(comment.c.key.in_(keys)).order_by(in_order(conn)).with_for_update()
+    ).all()
+    stored = _stored(conn, [(old.record.tenant, old.record.id) for old, _ in pairs])
+    changes = []
+    for old, analysis in pairs:
+        before = stored.get((old.record.tenant, old.record.id))
+        if before and (before.record.digest, before.body["model_version"]) == (old.digest, old.version):
+            changes.append(_Change(before.key, before.record, analysis, analysis.to_dict(), before))
+    _put(conn, changes)
+    return [(change.record, change.analysis) for change in changes]
+
+
+def in_order(conn: Connection) -> sa.ColumnElement[str]:
+    """The order in which all lock comments, so that no two wait for each other crosswise."""
+    return comment.c.id.collate("C") if conn.dialect.name == "postgresql" else comment.c.id
+
+
 def _follow(current: CommentRecord | None, pairs: Iterable[Pair]) -> tuple[list[Outcome], Pair | None]:
     """Let pairs of one id come after each other, and after what is stored.
 
@@ -144,14 +168,19 @@ def _stored(conn: Connection, names: Iterable[_Name]) -> dict[_Name, _Stored]:
 
 
 def _write(conn: Connection, changes: Sequence[_Change], received_at: datetime) -> None:
-    """The rows of comments that were there before, analyses and what is filtered by, and the sums."""
+    """The rows of comments that were there before, and all that is made of them."""
     replaced = [change for change in changes if change.before is not None]
-    for keys in chunks([change.key for change in replaced]):
-        for table in (mention, comment_touchpoint, analysis_table):
-            conn.execute(table.delete().where(table.c.comment_key.in_(keys)))
     if replaced:
         update = comment.update().where(comment.c.key == sa.bindparam("of"))
         conn.execute(update, [{"of": one.key, **_values(one.record, received_at)} for one in replaced])
+    _put(conn, changes)
+
+
+def _put(conn: Connection, changes: Sequence[_Change]) -> None:
+    """Analyses and what is filtered by, in the place of those before, and the sums."""
+    for keys in chunks([change.key for change in changes if change.before is not None]):
+        for table in (mention, comment_touchpoint, analysis_table):
+            conn.execute(table.delete().where(table.c.comment_key.in_(keys)))
     for table, rows_of in ((analysis_table, _analysis), (mention, _mentions), (comment_touchpoint, _places)):
         if rows := [row for change in changes for row in rows_of(change)]:
             conn.execute(table.insert(), rows)

@@ -5,6 +5,7 @@
 Read by whoever starts something (a command, the service, a test), never on import, and passed down.
 """
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -51,6 +52,30 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(default=8_388_608, ge=1, description="Largest request body, in bytes.")
     max_batch: int = Field(default=500, ge=1, description="Most comments in one request.")
+    files: Path | None = Field(
+        default=None,
+        description="Folder for uploaded files until their jobs end, one for each database; every worker must "
+        "see it. If not set: beside the SQLite file, with its name and `-files`, else `listenwell-files`.",
+    )
+    max_upload_bytes: int = Field(
+        default=2_147_483_648, ge=1, description="Largest file that a job may be given, in bytes."
+    )
+    max_unpacked_bytes: int = Field(
+        default=17_179_869_184, ge=1, description="Most bytes that a packed file of a job may unpack to."
+    )
+    job_workers: int = Field(
+        default=1,
+        ge=0,
+        description="Worker processes for jobs that `listenwell serve` starts, at low priority; 0 for none.",
+    )
+    lease_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="After so many seconds without a sign of its worker a job is given to another one.",
+    )
+    keep_jobs_days: int = Field(
+        default=30, ge=1, description="Ended jobs and their lists of rows are removed after so many days."
+    )
     ces_easiest: Annotated[Literal[1, 7], BeforeValidator(_number)] = Field(
         default=7,
         description="The end of the customer effort scale that means easiest. Set 1 for an old-style scale "

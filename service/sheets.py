@@ -2,37 +2,36 @@
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import models
 from service.columns import SCORES, Columns
+from service.packed import MAX_LINE, Content
 
-# A text is refused at 100,000 characters, one row at a time; a quote that never closes must end somewhere.
-_MAX_CELL = 4_000_000
 _REMEDY = "save it as CSV UTF-8, or convert it: iconv -f LATIN1 -t UTF-8"
 
 
 class CsvSource:
     """A CSV file. Cells are text; empty ones are absent, but for `text`, where empty means no content."""
 
-    def __init__(self, file: Path, columns: Columns) -> None:
-        self.file = file
+    def __init__(self, content: Content, columns: Columns) -> None:
+        self.content = content
         self.columns = columns
 
     def rows(self) -> Iterator[object]:
         """See `files.Source`. Raises `InputError`: "invalid_encoding", "invalid_csv", "invalid_header"."""
-        # The limit is the process's and not the reader's; ours is the only reader.
-        csv.field_size_limit(_MAX_CELL)
+        # A text is refused at 100,000 characters, one row at a time; a quote that never closes must end
+        # somewhere. The limit is the process's and not the reader's; ours is the only reader.
+        csv.field_size_limit(MAX_LINE)
         records = self._records()
         _, header = next(records, (1, []))
         names = [name.strip() for name in header]
         if len(names) == 1 and any(sign in names[0] for sign in ";\t"):
             raise models.InputError(
-                f"{self.file.name}: the header is one column; the cells must be parted by commas",
+                f"{self.content.name}: the header is one column; the cells must be parted by commas",
                 code="invalid_header",
             )
-        self.columns.check(names, self.file.name)
+        self.columns.check(names, self.content.name)
         for line, cells in records:
             if len(cells) != len(names):
                 fault = f"line {line:,} has {len(cells)} cells, the header has {len(names)}"
@@ -43,10 +42,9 @@ class CsvSource:
     def count(self) -> int:
         """Records without the header: line ends outside quotes."""
         records, quoted = 0, False
-        with self.file.open("rb") as stream:
-            for line in stream:
-                quoted ^= line.count(b'"') % 2 == 1
-                records += not quoted and bool(line.strip())
+        for _, line in self.content.lines():
+            quoted ^= line is not None and line.count(b'"') % 2 == 1
+            records += not quoted and (line is None or bool(line.strip()))
         return max(records - 1, 0)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
@@ -60,21 +58,22 @@ class CsvSource:
                 return
             except csv.Error as error:
                 raise models.InputError(
-                    f"{self.file.name}: the record that begins on line {start:,} cannot be read: {error}",
+                    f"{self.content.name}: the record that begins on line {start:,} cannot be read: {error}",
                     code="invalid_csv",
                 ) from None
             if cells:
                 yield start, cells
 
     def _lines(self) -> Iterator[str]:
-        with self.file.open("rb") as stream:
-            for number, line in enumerate(stream, start=1):
-                try:
-                    yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError:
-                    raise models.InputError(
-                        f"{self.file.name}: line {number:,} is not UTF-8; {_REMEDY}", code="invalid_encoding"
-                    ) from None
+        for number, line in self.content.lines():
+            if line is None:
+                raise self.content.fault(f"line {number:,} is longer than {MAX_LINE:,} bytes", "invalid_csv")
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError:
+                raise self.content.fault(
+                    f"line {number:,} is not UTF-8; {_REMEDY}", "invalid_encoding"
+                ) from None
 
     def _row(self, cells: dict[str, str]) -> dict[str, Any]:
         row: dict[str, Any] = {}

@@ -1,39 +1,38 @@
 """`listenwell backfill`: a file of comments into the store, then the table of touchpoints.
 
-Goes through the same desk as HTTP: one transaction a comment, nothing counted twice. Safe to stop and to run
-again: what is stored already is neither tagged nor counted again.
+A file goes through the engine of jobs, worked on here: after Ctrl-C or a kill the same command goes on behind
+the last whole batch. A stream has no place to go on at, and goes through the desk. What is stored already is
+neither tagged nor counted again.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+import sqlalchemy as sa
 
 import models
 from service.analyse import Desk
 from service.commands.batches import batches
 from service.commands.given import map_option, read_settings, store, tenant_option
+from service.commands.progress import progress
 from service.commands.table import output, print_touchpoints
 from service.database import read
-from service.files import STREAM, Source, open_source
+from service.files import STREAM, open_source, split_format
+from service.jobs import foreground
+from service.jobs import repository as jobs
+from service.jobs.records import Job, LeaseLost, Options
+from service.jobs.run import BATCH, Run
+from service.jobs.worker import new_owner
 from service.metrics import Rules, overview
+from service.settings import Settings
 
-_BATCH = 64
 _LISTED = 20
+_CHUNK = 1_000
 
 
 class Tally:
@@ -52,9 +51,13 @@ class Tally:
         if self._errors is not None:
             self._errors.writelines(json.dumps(error) + "\n" for error in errors)
 
+    def line(self) -> str:
+        """All counts in a line."""
+        return ", ".join(f"{count:,} {outcome}" for outcome, count in self.outcomes.items())
+
     def print(self) -> None:
         """Counts to standard output, failures to standard error."""
-        click.echo(", ".join(f"{count:,} {outcome}" for outcome, count in self.outcomes.items()))
+        click.echo(self.line())
         for error in self.listed:
             name = f" (id {error['id']})" if error["id"] else ""
             click.echo(f"row {error['index'] + 1:,}{name}: {error['detail']} [{error['code']}]", err=True)
@@ -63,14 +66,6 @@ class Tally:
             click.echo(f"and {rest:,} more; --errors FILE lists all", err=True)
         if any(error["code"] == "missing_field" and error["field"] == "id" for error in self.listed):
             click.echo("Rows without an id: --map id=COLUMN names one, --id-from-line makes them.", err=True)
-
-
-class Rate(ProgressColumn):
-    """Comments a second."""
-
-    def render(self, task: Task) -> Text:
-        """Over the last seconds."""
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
 
 
 @click.command()
@@ -94,16 +89,18 @@ def backfill(
     errors: IO[str] | None,
     tenant: str,
 ) -> None:
-    """Tag and store the comments of INPUT (.csv, .jsonl, .parquet, or - for JSON lines)."""
+    """Tag and store the comments of INPUT (.csv, .jsonl, .parquet, also .gz and .zst; or - for JSON lines)."""
     settings = read_settings()
-    source = open_source(input, columns)
-    total = source.count()
+    open_source(input, columns)
+    options = Options(columns=columns, touchpoint=touchpoint, ids=_stem(input) if id_from_line else None)
     pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
-    prefix = ("stdin" if input == STREAM else Path(input).stem) if id_from_line else None
     tally = Tally(errors)
     with store(settings) as database:
-        desk = Desk(database, pipeline.analyze, settings)
-        stopped = _fill(desk, tenant, _completed(source, touchpoint, prefix), total, tally)
+        if input == STREAM:
+            stopped = _stream(Desk(database, pipeline.analyze, settings), options, tenant, tally)
+        else:
+            work = FileWork(database, pipeline, settings)
+            stopped = work.run(input, tenant, options, tally)
         tally.print()
         rules = Rules.of(settings, pipeline.taxonomy, pipeline.version, pipeline.calibration.errors)
         with read(database) as conn:
@@ -114,38 +111,86 @@ def backfill(
     context.exit(1 if tally.outcomes["failed"] else 0)
 
 
-def _fill(desk: Desk, tenant: str, rows: Iterator[object], total: int | None, tally: Tally) -> bool:
-    """Store all rows; true if the person at the keyboard stopped it, which loses no comment and halves none."""
+@dataclass(frozen=True)
+class FileWork:
+    """A file's job, worked on here."""
+
+    database: sa.Engine
+    pipeline: models.Pipeline
+    settings: Settings
+
+    def run(self, input: str, tenant: str, options: Options, tally: Tally) -> bool:
+        """True if the person at the keyboard stopped it, which loses no comment and halves none.
+
+        Raises `InputError` where the file cannot be read to its end; what came before is stored and counted.
+        """
+        unchanged = foreground.Unchanged(input)
+        new, owner = foreground.backfill_job(input, tenant, options), new_owner()
+        with foreground.held(self.database, new, owner, self.settings) as job:
+            stopped = self._work(job, owner, unchanged)
+        job = foreground.current(self.database, job)
+        _read(self.database, job, tally)
+        if job.state == "failed":
+            raise models.InputError(f"{tally.line()}; {job.error_detail}", code=str(job.error_code))
+        return stopped and job.state != "done"
+
+    def _work(self, job: Job, owner: str, unchanged: foreground.Unchanged) -> bool:
+        if job.position:
+            click.echo(f"Going on behind row {job.position:,}, where it was stopped.", err=True)
+        with progress() as bar:
+            task = bar.add_task("comments", total=None, completed=job.position)
+
+            def on_batch(rows: int) -> None:
+                if bar.tasks[0].total is None:
+                    bar.update(task, total=foreground.current(self.database, job).total)
+                bar.advance(task, rows)
+
+            tagger = self.pipeline.analyze
+            run = Run(self.database, job, owner, tagger, self.settings, on_batch=on_batch, check=unchanged)
+            try:
+                run.work()
+            except (KeyboardInterrupt, LeaseLost):
+                return True
+        return False
+
+
+def _read(database: sa.Engine, job: Job, tally: Tally) -> None:
+    """Counts and failures of all that was done of the job, also by runs before this one."""
+    tally.outcomes.update({name: count for name, count in job.counts.items() if name != "failed"})
+    after = -1
+    while True:
+        with read(database) as conn:
+            failed = jobs.errors(conn, job.key, _CHUNK, after)
+        if not failed:
+            return
+        tally.add([], [item.error() for item in failed])
+        after = failed[-1].place
+
+
+def _stream(desk: Desk, options: Options, tenant: str, tally: Tally) -> bool:
     seen: set[str] = set()
-    with _progress() as progress:
-        task = progress.add_task("comments", total=total)
+    rows = _completed(options)
+    with progress() as bar:
+        task = bar.add_task("comments", total=None)
         try:
-            for start, items in batches(rows, _BATCH):
+            for start, items in batches(rows, BATCH):
                 results = desk.record(items, tenant=tenant, seen=seen)
                 moved = [error | {"index": start + error["index"]} for error in results.errors]
                 tally.add([result["outcome"] for result in results.results], moved)
-                progress.advance(task, len(items))
+                bar.advance(task, len(items))
         except KeyboardInterrupt:
             return True
     return False
 
 
-def _completed(source: Source, touchpoint: str | None, prefix: str | None) -> Iterator[object]:
-    for number, row in enumerate(source.rows(), start=1):
-        if isinstance(row, dict):
-            if touchpoint is not None and row.get("touchpoint") is None:
-                row["touchpoint"] = touchpoint
-            if prefix is not None and row.get("id") is None:
-                row["id"] = f"{prefix}-{number}"
-        yield row
+def _completed(options: Options) -> Iterator[object]:
+    rows = open_source(STREAM, options.columns).rows()
+    return (options.complete(row, number) for number, row in enumerate(rows, start=1))
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
+def _stem(input: str) -> str:
+    """The file's name without its endings."""
+    if input == STREAM:
+        return "stdin"
+    name = Path(input).name
+    return Path(name.removesuffix(split_format(name)[1])).stem

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 
 import models
 from service.commands.given import read_settings, store
+from service.commands.supervise import supervise
+from service.jobs.storage import folder_of
 from service.keys.access import keys_exist
 from service.model import model_in_force
 from service.settings import Settings
@@ -23,8 +25,9 @@ _NAMED_MODELS = ("default", "weightless")
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(1), help="API processes.")
-def serve(host: str | None, port: int | None, workers: int | None) -> None:
-    """Serve the API and the page under BentoML."""
+@click.pass_context
+def serve(context: click.Context, host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve the API and the page under BentoML, with workers for jobs beside it."""
     settings = read_settings(host=host, port=port, workers=workers)
     address = _address(settings.host)
     # What is wrong should be said here, once, and not in a worker's log.
@@ -41,21 +44,12 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
     _announce(address, settings, keyed=keyed)
     environment = os.environ | _environment(settings)
     # -P: a folder named "service" where the command was typed is not ours.
-    command = [
-        "-P",
-        "-m",
-        "service.bento_launch",
-        "serve",
-        "service.bento:Listenwell",
-        "--working-dir",
-        str(ROOT),
-    ]
-    # In place of this process, so that signals reach it.
-    os.execve(
-        sys.executable,
-        [sys.executable, *command, "--host", str(address), "--port", str(settings.port)],
-        environment,
-    )
+    command = [sys.executable, "-P", "-m", "service.bento_launch", "serve", "service.bento:Listenwell"]
+    command += ["--working-dir", str(ROOT), "--host", str(address), "--port", str(settings.port)]
+    if not settings.job_workers:
+        # In place of this process, so that signals reach it.
+        os.execve(sys.executable, command, environment)
+    context.exit(supervise(command, settings.job_workers, environment))
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
@@ -99,6 +93,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     model = settings.model if settings.model in _NAMED_MODELS else str(Path(settings.model).absolute())
     return {
         "LISTENWELL_DATABASE_URL": url.render_as_string(hide_password=False),
+        "LISTENWELL_FILES": str(folder_of(settings)),
         "LISTENWELL_MODEL": model,
         "LISTENWELL_HOST": settings.host,
         "LISTENWELL_PORT": str(settings.port),

@@ -15,11 +15,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from service.clock import database_time
-from service.database import read, write
+from service.database import AWAY, read, write
 from service.events import delivery_repository, webhook_repository
 from service.events.delivery_repository import Claimed
 from service.events.sending import SECONDS, Answer, post
@@ -85,8 +84,8 @@ def _due(engine: Engine) -> list[str]:
     try:
         with read(engine) as conn:
             return delivery_repository.due(conn, database_time(conn))
-    except sa.exc.OperationalError as error:
-        log.error("events wait: the database cannot be reached or is busy: %s", error.orig)
+    except AWAY as error:
+        log.error("events wait: the database cannot be reached or is busy: %s", getattr(error, "orig", error))
         return []
 
 

@@ -42,6 +42,18 @@ def analyzed(conn: Connection, record: CommentRecord, analysis: Analysis, outcom
         announce(conn, record.tenant, "comment.analyzed", [analyzed_news(record, analysis, outcome)])
 
 
+def analyzed_all(
+    conn: Connection,
+    tenant: str,
+    pairs: Sequence[tuple[CommentRecord, Analysis]],
+    outcomes: Sequence[Outcome],
+) -> None:
+    """The same of a batch of one tenant."""
+    together = zip(pairs, outcomes, strict=True)
+    news = [analyzed_news(*pair, outcome) for pair, outcome in together if outcome != "replayed"]
+    announce(conn, tenant, "comment.analyzed", news)
+
+
 def analyzed_news(record: CommentRecord, analysis: Analysis, outcome: Outcome) -> News:
     """Ids and labels: who may read the text asks for the comment."""
     data = {

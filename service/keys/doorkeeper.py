@@ -33,6 +33,8 @@ _OTHERWISE: tuple[tuple[str, str, KeyScope], ...] = (
     # It changes nothing.
     ("POST", r"/v1/analyze", "read"),
     ("POST", r"/sign-out", "read"),
+    # It erases no comment.
+    ("DELETE", r"/v1/jobs/[^/]+", "write"),
 )
 
 
@@ -46,6 +48,9 @@ def needed(method: str, path: str) -> KeyScope:
         if method == one and re.fullmatch(address, path):
             return scope
     return _BY_METHOD.get(method, "write")
+
+
+_REFUSED: tuple[type[Exception], ...] = (InputError, *AWAY)
 
 
 class Doorkeeper:
@@ -80,7 +85,7 @@ class Doorkeeper:
             caller = await run_in_threadpool(self._identify, request)
             request.state.caller = caller
             await run_in_threadpool(_admit, caller, scope["method"], _path(scope))
-        except (InputError, *AWAY) as error:
+        except _REFUSED as error:
             answer = _to_sign_in(request, error) or await problems.answer(request, error)
             await answer(scope, receive, telling)
         else:

@@ -10,11 +10,12 @@ from service import tables
 from service.database import open_engine, write
 from service.events import tables as events
 from service.idempotency import tables as idempotency
+from service.jobs import tables as jobs
 from service.keys import tables as keys
 from service.privacy import tables as privacy
 from service.settings import Settings
 
-PARTS = (events, idempotency, keys, privacy)
+PARTS = (events, idempotency, jobs, keys, privacy)
 """Imported, so that the metadata knows the tables of every part."""
 
 

@@ -42,6 +42,8 @@ async def limits(parts: Given) -> dict[str, int]:
     """Lengths count Unicode code points."""
     return {
         "body_bytes": parts.settings.max_body_bytes,
+        "upload_bytes": parts.settings.max_upload_bytes,
+        "unpacked_bytes": parts.settings.max_unpacked_bytes,
         "comments_per_request": parts.settings.max_batch,
         "comments_per_page": MAX_LIMIT,
         "text": models.MAX_TEXT,

@@ -22,7 +22,6 @@ from service.routes.given import Given, Range, Who, label
 
 router = APIRouter(prefix="/v1/comments", tags=["comments"])
 MAX_LIMIT = 200
-"""Who erases, as the audit names it."""
 
 IfNoneMatch = Annotated[
     str | None, Header(alias="If-None-Match", description="An `ETag`: answers 304 if it is still the same.")

@@ -1,7 +1,9 @@
 """The commands as they are typed."""
 
+import gzip
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,7 +11,8 @@ from click.testing import CliRunner, Result
 
 import models
 from models.command import main
-from service.analyse import Desk, Results
+from service.analyse import Desk
+from service.jobs.run import Run
 
 ROWS: list[dict[str, Any]] = [
     {"id": "1", "text": "Checkout was easy.", "touchpoint": "order", "scores": {"nps": 9}},
@@ -104,23 +107,72 @@ def test_the_same_id_twice_in_one_file_is_told_wherever_it_stands() -> None:
     assert "row 101 (id r0)" in result.stderr
 
 
-def test_an_interrupted_backfill_keeps_what_it_counted_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    path = jsonl("in.jsonl", [{"id": f"r{i}", "text": "fine"} for i in range(150)])
-    record, calls = Desk.record, []
-
-    def interrupted(desk: Desk, items: Any, **options: Any) -> Results:
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return record(desk, items, **options)
-
+def test_an_interrupted_backfill_goes_on_where_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = jsonl("in.jsonl", [{"id": f"r{i}", "text": "fine"} for i in range(150)] + [{"text": "no id"}])
     with monkeypatch.context() as patch:
-        patch.setattr(Desk, "record", interrupted)
+        patch.setattr(Run, "_take", interrupted(Run._take))
         stopped = run("backfill", path)
     assert stopped.exit_code == 130
     assert "64 created" in stopped.stdout
     assert totals()["*"] == 64
-    assert "86 created, 64 replayed" in run("backfill", path).stdout
+    again = run("backfill", path)
+    assert "Going on behind row 64" in again.stderr
+    assert "150 created, 0 replayed, 0 replaced, 1 failed" in again.stdout
+    assert "0 created, 150 replayed" in run("backfill", path).stdout
+
+
+def test_an_interrupted_stream_keeps_what_it_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = "".join(json.dumps({"id": f"r{i}", "text": "fine"}) + "\n" for i in range(150))
+    with monkeypatch.context() as patch:
+        patch.setattr(Desk, "record", interrupted(Desk.record))
+        stopped = run("backfill", "-", stdin=stream)
+    assert stopped.exit_code == 130
+    assert "64 created" in stopped.stdout
+    assert totals()["*"] == 64
+    assert "86 created, 64 replayed" in run("backfill", "-", stdin=stream).stdout
+
+
+def interrupted(action: Any) -> Any:
+    """As with Ctrl-C at the second call."""
+    calls: list[int] = []
+
+    def act(*given: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return action(*given, **options)
+
+    return act
+
+
+def test_a_file_that_cannot_be_read_to_its_end_keeps_what_came_before() -> None:
+    noise = Random(7)
+    rows = b"".join(
+        json.dumps({"id": f"r{i}", "text": f"fine {noise.random()}"}).encode() + b"\n" for i in range(600)
+    )
+    packed = gzip.compress(rows)
+    Path("in.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+    cut = run("backfill", "in.jsonl.gz")
+    assert cut.exit_code == 2
+    assert "truncated_file" in cut.stderr
+    kept = totals()["*"]
+    assert kept > 64
+    Path("in.jsonl.gz").write_bytes(packed)
+    assert f"{600 - kept:,} created, {kept:,} replayed" in run("backfill", "in.jsonl.gz").stdout
+
+
+def test_jobs_are_listed_shown_and_cancelled() -> None:
+    assert "No jobs" in run("jobs", "list").stdout
+    run("backfill", jsonl("in.jsonl", ROWS))
+    listed = run("jobs", "list").stdout
+    assert "backfill" in listed
+    (id,) = [word for word in listed.split() if len(word) == 32]
+    shown = json.loads(run("jobs", "show", id).stdout)
+    assert (shown["state"], shown["counts"]["created"]) == ("done", 3)
+    assert "it had ended: done" in run("jobs", "cancel", id).stdout
+    assert Path("in.jsonl").exists()
+    assert "unknown_job" in run("jobs", "show", "none").stderr
+    assert "No jobs" in run("jobs", "list", "--tenant", "other").stdout
 
 
 def test_touchpoints_of_some_days() -> None:

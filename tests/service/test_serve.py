@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import psutil  # type: ignore[import-untyped]
@@ -69,12 +70,28 @@ def test_it_serves_and_stops_cleanly(tmp_path: Path) -> None:
         assert result["outcome"] == "created"
         # Both workers read the one database.
         assert {httpx2.get(f"{url}/v1/comments/a").status_code for _ in range(8)} == {200}
+        # And so does the worker beside them.
+        rows = b"".join(b'{"id":"j%d","text":"The app crashes."}\n' % number for number in range(100))
+        job = httpx2.post(f"{url}/v1/jobs?format=jsonl", content=rows, timeout=20)
+        assert job.status_code == 202, job.text
+        assert wait_until_done(url + job.headers["location"])["counts"]["created"] == 100
         assert "All comments" in httpx2.get(url, headers={"accept": "text/html"}).text
         # A page of another site that had its name resolved to this machine.
         answer = httpx2.get(f"{url}/v1/comments/a", headers={"host": "evil.example"})
         assert answer.json()["code"] == "insecure_address"
     assert "There is no key" in (tmp_path / "log").read_text()
     assert (tmp_path / "here.db").exists()
+    assert (tmp_path / "here.db-files").exists()
+
+
+def wait_until_done(job: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found: dict[str, Any] = httpx2.get(job, timeout=20).json()
+        if found["state"] == "done":
+            return found
+        time.sleep(0.2)
+    raise AssertionError(found)
 
 
 @pytest.mark.slow

@@ -1,0 +1,83 @@
+"""`listenwell jobs list|show|cancel`: what is worked on, and how far it is."""
+
+import json
+
+import click
+import sqlalchemy as sa
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+import models
+from service.commands.given import read_settings, store, tenant_option
+from service.commands.table import output
+from service.database import read, write
+from service.jobs import leases, repository, storage
+from service.jobs.answers import job_json
+from service.jobs.records import Job
+
+_LISTED = 50
+_COLUMNS = ("id", "kind", "state", "rows", "of", "failed", "since", "name")
+
+
+@click.group()
+def jobs() -> None:
+    """Look at jobs, or cancel one."""
+
+
+@jobs.command("list")
+@tenant_option
+def list_(tenant: str) -> None:
+    """The newest jobs."""
+    with store(read_settings()) as engine, read(engine) as conn:
+        found = repository.page(conn, tenant, _LISTED)
+    table = Table(*_COLUMNS, box=box.SIMPLE_HEAD, pad_edge=False)
+    for job in found:
+        table.add_row(*(Text(cell) for cell in _cells(job)))
+    output().print(table if found else "No jobs.")
+
+
+@jobs.command()
+@click.argument("id")
+@tenant_option
+def show(id: str, tenant: str) -> None:
+    """What GET /v1/jobs/ID answers."""
+    settings = read_settings()
+    with store(settings) as engine:
+        click.echo(json.dumps(job_json(_find(engine, tenant, id), settings.keep_jobs_days), indent=1))
+
+
+@jobs.command()
+@click.argument("id")
+@tenant_option
+def cancel(id: str, tenant: str) -> None:
+    """Stop a job; what it stored stays."""
+    settings = read_settings()
+    with store(settings) as engine:
+        job = _find(engine, tenant, id)
+        with write(engine) as conn:
+            cancelled = leases.cancel(conn, tenant, id)
+        storage.remove(storage.folder_of(settings), job.source)
+        click.echo("cancelled" if cancelled else f"it had ended: {_find(engine, tenant, id).state}")
+
+
+def _find(engine: sa.Engine, tenant: str, id: str) -> Job:
+    with read(engine) as conn:
+        job = repository.get(conn, tenant, id)
+    if job is None:
+        raise models.InputError("no job has this id", code="unknown_job")
+    return job
+
+
+def _cells(job: Job) -> list[str]:
+    state = "waiting for a worker" if job.state == "running" and job.lapsed else job.state
+    return [
+        job.id,
+        job.kind,
+        state,
+        f"{job.position:,}",
+        "?" if job.total is None else f"{job.total:,}",
+        f"{job.failed:,}",
+        f"{job.created_at:%Y-%m-%d %H:%M}",
+        job.name,
+    ]

@@ -1,0 +1,72 @@
+"""`listenwell worker`: jobs, events to webhooks and what the house needs, until SIGTERM or Ctrl-C."""
+
+import os
+import signal
+import threading
+from types import FrameType
+
+import click
+import sqlalchemy as sa
+
+import models
+from service import logs
+from service.analyse import Tagger
+from service.commands.given import read_settings, store
+from service.events import deliver
+from service.housekeeping import keep_house
+from service.jobs.worker import Worker
+from service.settings import Settings
+
+
+@click.command()
+@click.option("--nice", type=click.IntRange(0, 19), default=0, help="How far it steps back for others.")
+@click.option("--with-parent", is_flag=True, help="Stop when the process that started it ends.")
+def worker(nice: int, with_parent: bool) -> None:
+    """Work on the files that POST /v1/jobs took in. Any number of workers may run, on any machine that sees the
+    database and the folder of files; it also delivers events and enforces retention. SIGTERM lets the batch at
+    hand end and gives the job back."""
+    settings = read_settings()
+    os.nice(nice)
+    logs.configure(settings)
+    stop = _stop_on_signals()
+    if with_parent:
+        threading.Thread(target=_watch, args=(os.getppid(), stop), daemon=True).start()
+
+    def load() -> Tagger:
+        return models.load(settings.model, runtime=settings.runtime, threads=settings.threads).analyze
+
+    with store(settings) as database:
+        beside = [
+            threading.Thread(target=keep_house, args=(database, stop), name="housekeeping"),
+            threading.Thread(target=_deliver, args=(database, settings, stop), name="deliver"),
+        ]
+        for thread in beside:
+            thread.start()
+        try:
+            Worker(database, settings, load, stop).run()
+        finally:
+            stop.set()
+            for thread in beside:
+                thread.join()
+
+
+def _deliver(database: sa.Engine, settings: Settings, stop: threading.Event) -> None:
+    deliver.run(database, stop, allow_private=settings.webhooks_allow_private)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
+    return stop
+
+
+def _watch(parent: int, stop: threading.Event) -> None:
+    """Nobody would stop the worker of a server that was killed."""
+    while not stop.wait(0.5):
+        if os.getppid() != parent:
+            stop.set()

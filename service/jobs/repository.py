@@ -1,0 +1,151 @@
+"""Every SQL statement on jobs and their items, but for those on who works on them (`leases.py`)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from models.errors import InputError
+from service.clock import database_time
+from service.jobs.leases import is_lapsed
+from service.jobs.records import ACTIVE, Item, Job, Kind, NewJob
+from service.jobs.tables import job, job_item
+from service.rollup_repository import upserter
+from service.tables import analysis, comment
+
+_ITEM_FIELDS = tuple(field.name for field in fields(Item))
+_CHUNK = 2_000
+"""Items that one transaction removes: nobody should wait long for its end."""
+
+
+def create(conn: Connection, new: NewJob) -> Job:
+    """Keep a new job. Under an `idempotency_key` that was used before, the job of that time is the answer."""
+    zeros = dict.fromkeys(("position", "created", "replayed", "replaced", "failed", "attempts"), 0)
+    values = {**asdict(new), **zeros, "state": "queued", "created_at": database_time(conn)}
+    insert = upserter(conn)(job).values(values)
+    key = conn.scalar(
+        insert.on_conflict_do_nothing(index_elements=["tenant", "idempotency_key"]).returning(job.c.key)
+    )
+    if key is not None:
+        return by_key(conn, key)
+    earlier = (job.c.tenant == new.tenant) & (job.c.idempotency_key == new.idempotency_key)
+    found = _one(conn, earlier)
+    # Removed by another transaction between the two statements: then this one is the first.
+    return found if found is not None else create(conn, new)
+
+
+def by_key(conn: Connection, key: int) -> Job:
+    """The job of a key that was just claimed or made."""
+    found = _one(conn, job.c.key == key)
+    assert found is not None
+    return found
+
+
+def get(conn: Connection, tenant: str, id: str) -> Job | None:
+    """One job, or None."""
+    return _one(conn, (job.c.tenant == tenant) & (job.c.id == id))
+
+
+def find_active(conn: Connection, tenant: str, kind: Kind, digest: str) -> Job | None:
+    """The job that asks for this and has not ended, or None."""
+    same = (job.c.tenant == tenant) & (job.c.kind == kind) & (job.c.digest == digest)
+    return _one(conn, same & job.c.state.in_(ACTIVE))
+
+
+def page(conn: Connection, tenant: str, limit: int, after: str | None = None) -> list[Job]:
+    """Jobs, newest first, those before the job `after`. Raises `InputError` (`invalid_cursor`)."""
+    wanted = job.c.tenant == tenant
+    if after is not None:
+        last = conn.scalar(sa.select(job.c.key).where(wanted, job.c.id == after))
+        if last is None:
+            raise InputError("cursor: not one that this service gave", code="invalid_cursor")
+        wanted &= job.c.key < last
+    return list(_jobs(conn, wanted, limit))
+
+
+def delete(conn: Connection, key: int) -> bool:
+    """Remove some of what is kept of an ended job; true once all of it is gone. Call it until then."""
+    some = sa.select(job_item.c.place).where(job_item.c.job_key == key).limit(_CHUNK)
+    places = list(conn.scalars(some))
+    conn.execute(job_item.delete().where(job_item.c.job_key == key, job_item.c.place.in_(places)))
+    if len(places) == _CHUNK:
+        return False
+    conn.execute(job.delete().where(job.c.key == key, job.c.state.not_in(ACTIVE)))
+    return True
+
+
+def expired(conn: Connection, days: int) -> list[int]:
+    """Keys of jobs that ended more than so many days ago."""
+    oldest = database_time(conn) - timedelta(days=days)
+    return list(
+        conn.scalars(sa.select(job.c.key).where(job.c.state.not_in(ACTIVE), job.c.finished_at < oldest))
+    )
+
+
+def active_sources(conn: Connection) -> set[str]:
+    """The files that jobs still need."""
+    return set(conn.scalars(sa.select(job.c.source).where(job.c.state.in_(ACTIVE), job.c.kind == "upload")))
+
+
+def used_ids(conn: Connection, job_key: int, tenant: str, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that earlier rows of the job have."""
+    query = (
+        sa.select(comment.c.id)
+        .join(job_item, job_item.c.comment_key == comment.c.key)
+        .where(job_item.c.job_key == job_key, comment.c.tenant == tenant, comment.c.id.in_(ids))
+    )
+    return set(conn.scalars(query))
+
+
+def add_items(conn: Connection, job_key: int, tenant: str, items: Sequence[Item]) -> None:
+    """Keep what became of a batch of rows. A stored comment's id is kept as a reference to the comment."""
+    stored = [item.comment_id for item in items if item.outcome is not None]
+    query = sa.select(comment.c.id, comment.c.key).where(comment.c.tenant == tenant, comment.c.id.in_(stored))
+    keys = {id: key for id, key in conn.execute(query)}
+    rows = [
+        asdict(item) | {"job_key": job_key, "comment_key": None}
+        if item.outcome is None
+        else asdict(item) | {"job_key": job_key, "comment_key": keys.get(item.comment_id), "comment_id": None}
+        for item in items
+    ]
+    if rows:
+        conn.execute(job_item.insert(), rows)
+
+
+def errors(conn: Connection, job_key: int, limit: int, after: int = -1) -> list[Item]:
+    """Rows that failed, in their order, those behind row `after`."""
+    query = (
+        sa.select(*(job_item.c[name] for name in _ITEM_FIELDS))
+        .where(job_item.c.job_key == job_key, job_item.c.code.is_not(None), job_item.c.place > after)
+        .order_by(job_item.c.place)
+        .limit(limit)
+    )
+    return [Item(**row) for row in conn.execute(query).mappings()]
+
+
+def results(conn: Connection, job_key: int, limit: int, after: int = -1) -> list[dict[str, Any]]:
+    """Analyses of the job's comments as they are stored now, in the order of the rows, with `index`.
+
+    Comments that were erased are not among them.
+    """
+    query = (
+        sa.select(job_item.c.place, job_item.c.outcome, analysis.c.body)
+        .join(analysis, analysis.c.comment_key == job_item.c.comment_key)
+        .where(job_item.c.job_key == job_key, job_item.c.place > after)
+        .order_by(job_item.c.place)
+        .limit(limit)
+    )
+    return [{"index": place, **body, "outcome": outcome} for place, outcome, body in conn.execute(query)]
+
+
+def _one(conn: Connection, condition: sa.ColumnElement[bool]) -> Job | None:
+    return next(_jobs(conn, condition, 1), None)
+
+
+def _jobs(conn: Connection, condition: sa.ColumnElement[bool], limit: int) -> Iterator[Job]:
+    lapsed = is_lapsed(database_time(conn)).label("lapsed")
+    query = sa.select(job, lapsed).where(condition).order_by(job.c.key.desc()).limit(limit)
+    return (Job(**row) for row in conn.execute(query).mappings())

@@ -1,0 +1,253 @@
+"""One worker's work on one job: from where it stands to its end, batch by batch.
+
+    run = Run(engine, job, owner, pipeline.analyze, settings)
+    state = run.work()
+
+The database may go away in the middle: the batch waits for it. The lease may be lost, which is `LeaseLost`, and
+then nothing of the batch at hand is written.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import sqlalchemy as sa
+
+import models
+from service import database
+from service.analyse import Tagger
+from service.database import write
+from service.files import Source, open_source
+from service.jobs import leases, storage
+from service.jobs import repository as jobs
+from service.jobs.batch import Batch, judge, tag
+from service.jobs.records import Job, LeaseLost, Options, State
+from service.settings import Settings
+
+BATCH = 64
+_LONGEST_PAUSE = 3.0
+# PostgreSQL ends the transaction of a worker that slept in it with an error of this kind.
+AWAY: tuple[type[sa.exc.SQLAlchemyError], ...] = (*database.AWAY, sa.exc.InternalError)
+"""What the drivers raise where a database is gone, busy or full, or has ended a transaction by itself."""
+
+log = logging.getLogger("listenwell.jobs")
+T = TypeVar("T")
+
+
+class Stopped(models.ListenwellError):
+    """The worker was asked to stop while the database was away."""
+
+    code = "stopped"
+
+
+class Lease:
+    """The hold on a job while the block runs, kept alive by a thread beside the work.
+
+    The batches hold the job as well, but one of long comments, or a file of ten million empty lines, takes
+    longer than a lease.
+    """
+
+    def __init__(self, engine: sa.Engine, key: int, owner: str, seconds: float) -> None:
+        self.engine = engine
+        self.key = key
+        self.owner = owner
+        self.seconds = seconds
+        self.lost = threading.Event()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def hold(self, conn: sa.Connection) -> None:
+        """Lock the job in this transaction. Raises `LeaseLost`."""
+        leases.hold(conn, self.key, self.owner, self.seconds)
+
+    def _beat(self) -> None:
+        while not self._over.wait(self.seconds / 3):
+            try:
+                with write(self.engine) as conn:
+                    self.hold(conn)
+            except LeaseLost:
+                self.lost.set()
+                return
+            except AWAY:
+                continue
+
+
+class Pace:
+    """Rows a second over the last minute; None before there is anything to go by."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def mark(self, position: int) -> float | None:
+        """Note where the work stands now."""
+        now = time.monotonic()
+        self._marks.append((now, position))
+        while now - self._marks[0][0] > 60:
+            self._marks.popleft()
+        start, first = self._marks[0]
+        return (position - first) / (now - start) if now - start >= 1 else None
+
+
+class Run:
+    """See the module. `on_batch` hears of each committed batch how many rows it had; `check` is asked before
+    each one whether the file is still what it was.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        job: Job,
+        owner: str,
+        tagger: Tagger,
+        settings: Settings,
+        *,
+        stop: threading.Event | None = None,
+        on_batch: Callable[[int], None] = lambda _: None,
+        check: Callable[[], models.InputError | None] = lambda: None,
+    ) -> None:
+        self.engine = engine
+        self.job = job
+        self.tagger = tagger
+        self.settings = settings
+        self.stop = stop or threading.Event()
+        self.on_batch = on_batch
+        self.check = check
+        self.lease = Lease(engine, job.key, owner, settings.lease_seconds)
+        self.position = job.position
+        self._pace = Pace()
+
+    def work(self) -> State:
+        """Go on until the end or until `stop`; "queued" means that it was given back. Raises `LeaseLost`."""
+        with self.lease:
+            try:
+                source = self._source()
+                self._count(source)
+                rows = source.rows()
+            except models.InputError as error:
+                return self._end("failed", error)
+            self._pace.mark(self.position)
+            for batch, fault in in_batches(rows, self.position):
+                if self.stop.is_set():
+                    return self._give_back()
+                if changed := self.check():
+                    return self._end("failed", changed)
+                if batch:
+                    self._take(batch)
+                if fault is not None:
+                    return self._end("failed", fault)
+            return self._end("done", None)
+
+    def _source(self) -> Source:
+        job = self.job
+        path = storage.folder_of(self.settings) / job.source if job.kind == "upload" else Path(job.source)
+        columns = Options(**job.options).columns
+        if job.kind != "upload":
+            return open_source(str(path), columns)
+        limit = self.settings.max_unpacked_bytes
+        return open_source(str(path), columns, name=job.name, limit=limit, option="columns:")
+
+    def _count(self, source: Source) -> None:
+        if self.job.total is not None:
+            return
+        try:
+            total = source.count()
+        except models.InputError:
+            # The rows before the fault are sound; the work itself will come to it.
+            return
+
+        def note() -> None:
+            with write(self.engine) as conn:
+                self.lease.hold(conn)
+                leases.set_total(conn, self.job.key, total)
+
+        patiently(note, self.stop)
+
+    def _take(self, rows: list[object]) -> None:
+        judged = patiently(lambda: judge(self.engine, self.job, rows, self.position), self.stop)
+        tagged = tag(judged, self.tagger)
+        if self.lease.lost.is_set():
+            raise LeaseLost("the job was cancelled, or another worker has it")
+        patiently(lambda: self._commit(tagged), self.stop)
+        self.position += tagged.size
+        self.on_batch(tagged.size)
+
+    def _commit(self, batch: Batch) -> None:
+        after = batch.first + batch.size
+        with write(self.engine) as conn:
+            # First of all, so that who has lost the job waits for nothing and writes nothing.
+            self.lease.hold(conn)
+            # The answer to a commit can be lost where the commit was not.
+            if jobs.by_key(conn, self.job.key).position == after:
+                return
+            outcomes = batch.store(conn, self.job)
+            leases.advance(conn, self.job.key, after, outcomes, rate=self._pace.mark(after))
+
+    def _give_back(self) -> State:
+        def release() -> None:
+            with write(self.engine) as conn:
+                self.lease.hold(conn)
+                leases.release(conn, self.job.key)
+
+        patiently(release, self.stop)
+        return "queued"
+
+    def _end(self, state: State, fault: models.InputError | None) -> State:
+        code, detail = (fault.code, f"after row {self.position:,}: {fault.detail}") if fault else (None, None)
+
+        def finish() -> None:
+            with write(self.engine) as conn:
+                self.lease.hold(conn)
+                if state == "done":
+                    leases.set_total(conn, self.job.key, self.position)
+                leases.finish(conn, self.job.key, state, code=code, detail=detail)
+
+        patiently(finish, self.stop)
+        return state
+
+
+def patiently(action: Callable[[], T], stop: threading.Event) -> T:
+    """Do it; where the database is away, wait and try again. Raises `Stopped` when told to stop meanwhile."""
+    pause = 0.2
+    while True:
+        try:
+            return action()
+        except AWAY as error:
+            log.warning("waiting for the database: %s", getattr(error, "orig", error))
+            if stop.wait(pause):
+                raise Stopped("asked to stop while the database was away") from error
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def in_batches(
+    rows: Iterable[object], position: int, size: int = BATCH
+) -> Iterator[tuple[list[object], models.InputError | None]]:
+    """The rows from a position on, in batches; with the last one the fault that ended the file, if one did."""
+    stream = islice(rows, position, None)
+    while True:
+        batch: list[object] = []
+        try:
+            for row in islice(stream, size):
+                batch.append(row)  # one by one: what came before a fault is to stay
+        except models.InputError as fault:
+            yield batch, fault
+            return
+        if batch:
+            yield batch, None
+        if len(batch) < size:
+            return

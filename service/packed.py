@@ -1,0 +1,142 @@
+"""A file's content, packed or not: plain, gzip (`.gz`) or Zstandard (`.zst`), read as a stream of bytes.
+
+Nothing is held in memory but a buffer, and what unpacks to more than was allowed ends the file: a few kilobytes
+can unpack to terabytes.
+"""
+
+import gzip
+import io
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+
+import models
+
+PACKINGS = (".gz", ".zst")
+MAX_LINE = 4_000_000
+"""Bytes; the longest sound comment has two million, all escaped."""
+MAX_RATIO = 200
+"""Comments pack to a tenth or so; empty lines, or one line over and over, to a thousandth."""
+_FREE = 67_108_864
+"""Bytes that may come of any file, whatever the ratio."""
+_BUFFER = 262_144
+
+
+@dataclass(frozen=True)
+class Content:
+    """The content of a file; `name` is what people call it. Without a `limit` it may unpack to any size."""
+
+    path: Path
+    name: str
+    packing: str = ""
+    limit: int | None = None
+
+    def open(self) -> BinaryIO:
+        """The unpacked bytes; also reading may raise what opening does.
+
+        Raises `InputError`: "unreadable_file", "truncated_file", "corrupt_file", "file_too_large".
+        """
+        try:
+            if not self.packing:
+                return self.path.open("rb")
+            stream = gzip.GzipFile(self.path) if self.packing == ".gz" else _zstd(self.path)
+        except OSError as error:
+            raise self.fault(f"cannot be opened: {error.strerror}", "unreadable_file") from error
+        return io.BufferedReader(_Unpacked(self, stream), _BUFFER)
+
+    @contextmanager
+    def unpacked(self) -> Iterator[Path]:
+        """A file of the unpacked bytes, for formats that are not read from front to back."""
+        if not self.packing:
+            yield self.path
+            return
+        with (
+            tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=".unpacked-") as copy,
+            self.open() as stream,
+        ):
+            while chunk := stream.read(_BUFFER):
+                try:
+                    copy.write(chunk)
+                    copy.flush()
+                except OSError as error:
+                    # Not the file's fault: another try may find room.
+                    raise models.ListenwellError(
+                        f"no room to unpack {self.name}: {error.strerror}", code="storage_full"
+                    ) from error
+            yield Path(copy.name)
+
+    def lines(self) -> Iterator[tuple[int, bytes | None]]:
+        """Lines with their ends, and their numbers from 1; None for a line that is longer than `MAX_LINE`."""
+        with self.open() as stream:
+            number = 0
+            while line := stream.readline(MAX_LINE):
+                number += 1
+                if len(line) < MAX_LINE or line.endswith(b"\n"):
+                    yield number, line
+                else:
+                    while len(line) == MAX_LINE and not line.endswith(b"\n"):
+                        line = stream.readline(MAX_LINE)
+                    yield number, None
+
+    def fault(self, detail: str, code: str) -> models.InputError:
+        """An error of this file."""
+        return models.InputError(f"{self.name}: {detail}", code=code)
+
+
+class _Unpacked(io.RawIOBase):
+    """The unpacked bytes as a raw stream that knows its limits and speaks of faults in our words."""
+
+    def __init__(self, content: Content, stream: Any) -> None:
+        super().__init__()
+        self.content = content
+        self.stream = stream
+        self.size = 0
+        packed = content.path.stat().st_size
+        self.most = content.limit and min(content.limit, max(_FREE, MAX_RATIO * packed))
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """As `io.RawIOBase` has it."""
+        chunk = self._read(len(buffer))
+        self.size += len(chunk)
+        if self.most is not None and self.size > self.most:
+            raise self.content.fault(
+                f"unpacks to more than {self.most:,} bytes, the most that is taken of it", "file_too_large"
+            )
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        """Close the file behind it, too."""
+        if not self.closed:
+            self.stream.close()
+        super().close()
+
+    def _read(self, size: int) -> bytes:
+        try:
+            if isinstance(self.stream, gzip.GzipFile):
+                return self.stream.read1(size)
+            return cast(bytes, self.stream.read(size))
+        except EOFError:
+            raise self._cut() from None
+        except (OSError, zlib.error) as error:
+            # Arrow has one error for both and tells them apart by its words.
+            if "Truncated" in str(error):
+                raise self._cut() from None
+            raise self.content.fault("its packing is damaged", "corrupt_file") from error
+
+    def _cut(self) -> models.InputError:
+        return self.content.fault("ends in the middle: a part of it is missing", "truncated_file")
+
+
+def _zstd(path: Path) -> Any:
+    return pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
