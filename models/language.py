@@ -6,6 +6,7 @@ words are there. Texts too short to tell are "und" and are read all the same.
 """
 
 import re
+import threading
 import unicodedata
 from functools import cache
 from typing import Any
@@ -24,6 +25,7 @@ _CANDIDATES = (
 # among the example comments.
 _MARGIN = 12.0
 _MARGIN_PER_WORD = 1.5
+_GETTING_READY = threading.Lock()
 _ENGLISH_WORDS = frozenset(
     "the and to of is was were it that this for with not but have has had are be been you your they their my "
     "we our i me so very good great bad no on in at from by as all just would could when what there which "
@@ -59,8 +61,14 @@ def _guess(text: str) -> str:
     return "en" if len(words) > 2 else UNKNOWN
 
 
-@cache
 def _identifier() -> Any:
+    # One thread makes it ready while the others wait: it is one object, and choosing languages changes it.
+    with _GETTING_READY:
+        return _ready_identifier()
+
+
+@cache
+def _ready_identifier() -> Any:
     import py3langid  # loads its model: not on import of this module
 
     py3langid.set_languages(_CANDIDATES)

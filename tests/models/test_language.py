@@ -1,8 +1,14 @@
 """English is doubted only with reason; a declared language is believed."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from models.language import detect
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -48,3 +54,17 @@ def test_a_declared_language_is_believed() -> None:
 def test_too_short_to_tell_is_read_all_the_same() -> None:
     language = detect("5*")
     assert (language.code, language.supported) == ("und", True)
+
+
+def test_the_first_texts_may_come_from_several_threads_at_once() -> None:
+    code = (
+        "import threading\n"
+        "from models.language import detect\n"
+        "found = []\n"
+        "def ask(): found.append(detect('The agent was kind but nobody ever fixed my bill.').code)\n"
+        "threads = [threading.Thread(target=ask) for _ in range(8)]\n"
+        "[one.start() for one in threads]; [one.join() for one in threads]\n"
+        "assert found == ['en'] * 8, found\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert run.returncode == 0, run.stderr
