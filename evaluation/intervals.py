@@ -67,3 +67,14 @@ def from_samples(value: float, samples: Floats, n: int) -> Estimate:
 def difference(one: Estimate, other: Estimate) -> Estimate:
     """`one` minus `other`, paired: both must come from the same weights."""
     return from_samples(one.value - other.value, one.samples - other.samples, min(one.n, other.n))
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `n` independent cases (Wilson 1927); (0, 1) where there are none."""
+    if n == 0:
+        return 0.0, 1.0
+    z = 1.959964
+    share, spread = hits / n, z * z / n
+    centre = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
+    return max(0.0, centre - half), min(1.0, centre + half)

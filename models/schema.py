@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from models.masking.kinds import Kind
+
 Status = Literal["analyzed", "not_analyzed"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
 
@@ -103,6 +105,16 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Mask:
+    """Personal data of one kind that was masked, in which field and where; the mask is as long as what it hides."""
+
+    field: Literal["text", "question"]
+    kind: Kind
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """All that the model says of one comment.
 
@@ -110,6 +122,7 @@ class Analysis:
     then `sentiment` and `intent` are None and there are no labels. "Analysed, nothing found" is "analyzed"
     with empty lists. With `no_content` there was nothing to label: `sentiment` and `intent` are None too.
     A model of a person's own categories fills `categories` and nothing else; other models leave them empty.
+    `masked` says what was masked before the comment was read; it is left out where nothing was to be masked.
     """
 
     id: str | None
@@ -130,10 +143,14 @@ class Analysis:
     model_version: str
     taxonomy_version: str
     analyzed_at: str
+    masked: tuple[Mask, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of the contract, with lists for tuples."""
-        return asdict(self)
+        fields = asdict(self)
+        if self.masked is None:
+            del fields["masked"]
+        return fields
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Analysis":
@@ -150,6 +167,8 @@ class Analysis:
         parts["touchpoints"] = tuple(TouchpointMention(**mention) for mention in data["touchpoints"])
         parts["language"] = Language(**data["language"])
         parts["review"] = Review(data["review"]["needed"], tuple(data["review"]["reasons"]))
+        if "masked" in data:
+            parts["masked"] = tuple(Mask(**mask) for mask in data["masked"])
         return cls(**parts)
 
 

@@ -5,17 +5,19 @@ HTTP, the back-fill and the command line differ only in how items come and how r
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 import models
+from models.masking.masker import Masker
 from service import repository
 from service.database import AWAY, read, write
 from service.events import outbox
 from service.intake import Accepted, Intake, item_error, take
+from service.privacy.masking import masker_of
 from service.records import CommentRecord, Outcome
 from service.settings import Settings
 
@@ -50,11 +52,12 @@ class Results:
         return {"results": self.results, "errors": self.errors}
 
 
-def analyze(items: Sequence[object], tagger: Tagger, *, all_labels: bool = False) -> Results:
-    """Judge and tag raw items; nothing is stored, and an id may be missing or used twice."""
-    intake = take(items, tenant=TENANT, arrived=_now(), needs_id=False)
-    comments = [comment_of(accepted.record) for accepted in intake.accepted]
-    analyses = tagger(comments, all_labels=all_labels) if comments else []
+def analyze(
+    items: Sequence[object], tagger: Tagger, *, masker: Masker | None = None, all_labels: bool = False
+) -> Results:
+    """Judge, mask and tag raw items; nothing is stored, and an id may be missing or used twice."""
+    intake = take(items, tenant=TENANT, arrived=_now(), masker=masker, needs_id=False)
+    analyses = tag(intake.accepted, tagger, all_labels=all_labels)
     return Results([analysis.to_dict() for analysis in analyses], intake.errors)
 
 
@@ -65,10 +68,11 @@ class Desk:
         self.engine = engine
         self.tagger = tagger
         self.settings = settings
+        self.masker = masker_of(settings)
 
     def analyze(self, items: Sequence[object], *, all_labels: bool = False) -> Results:
         """See `analyze`."""
-        return analyze(items, self.tagger, all_labels=all_labels)
+        return analyze(items, self.tagger, masker=self.masker, all_labels=all_labels)
 
     def record(
         self, items: Sequence[object], *, tenant: str = TENANT, seen: set[str] | None = None
@@ -79,12 +83,10 @@ class Desk:
         the ids used so far where one input comes in several batches.
         """
         arrived = _now()
-        intake = take(items, tenant=tenant, arrived=arrived, seen=seen)
+        intake = take(items, tenant=tenant, arrived=arrived, masker=self.masker, seen=seen)
         answers = self._replays(intake, tenant)
         fresh = [accepted for accepted in intake.accepted if accepted.index not in answers]
-        comments = [comment_of(accepted.record) for accepted in fresh]
-        analyses = self.tagger(comments) if comments else []
-        self._store(list(zip(fresh, analyses, strict=True)), arrived, answers, intake)
+        self._store(list(zip(fresh, tag(fresh, self.tagger), strict=True)), arrived, answers, intake)
         order = sorted(answers)
         intake.errors.sort(key=lambda error: int(error["index"]))
         return Results([answers[index] for index in order], intake.errors)
@@ -134,6 +136,14 @@ class Desk:
         except AWAY as error:
             log.error("a comment was not stored: %s", getattr(error, "orig", None) or error)
             return None
+
+
+def tag(accepted: Sequence[Accepted], tagger: Tagger, *, all_labels: bool = False) -> list[models.Analysis]:
+    """An analysis of each, in order, which says what was masked."""
+    if not accepted:
+        return []
+    analyses = tagger([comment_of(one.record) for one in accepted], all_labels=all_labels)
+    return [replace(said, masked=one.masked) for one, said in zip(accepted, analyses, strict=True)]
 
 
 def comment_of(record: CommentRecord) -> models.Comment:

@@ -14,7 +14,7 @@ from models import Analysis
 from service.records import Metadata, Outcome, StoredComment
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded(Analysis):
     """An analysis, and what became of the comment in the store."""
 

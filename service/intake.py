@@ -23,7 +23,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 import models
+from models.masking.masker import Masker
 from service.faults import fault_of
+from service.privacy.masking import mask
 from service.records import CommentRecord
 
 MAX_ID = 128
@@ -144,10 +146,11 @@ class CommentIn(BaseModel):
 
 @dataclass(frozen=True)
 class Accepted:
-    """A good item and its place among those that came."""
+    """A good item and its place among those that came; `masked` is None where nothing was to be masked."""
 
     index: int
     record: CommentRecord
+    masked: tuple[models.Mask, ...] | None = None
 
 
 @dataclass
@@ -163,12 +166,14 @@ def take(
     *,
     tenant: str,
     arrived: datetime,
+    masker: Masker | None = None,
     needs_id: bool = True,
     seen: set[str] | None = None,
 ) -> Intake:
     """Judge a batch of raw items; an item that is a `CommentError` already stays one.
 
-    An item without `occurred_at` gets `arrived`. With `needs_id` an item without an id is refused, and so is
+    What `masker` finds in text and question is masked here, before anybody else sees the record. An item without
+    `occurred_at` gets `arrived`. With `needs_id` an item without an id is refused, and so is
     the second use of an id; `seen` carries the ids already used from one batch of a file to the next.
     """
     intake = Intake()
@@ -181,7 +186,7 @@ def take(
         except models.CommentError as error:
             intake.errors.append(item_error(item, index, error))
         else:
-            intake.accepted.append(Accepted(index, record))
+            intake.accepted.append(Accepted(index, *mask(record, masker)))
     return intake
 
 

@@ -102,7 +102,9 @@ def reanalyze(conn: Connection, pairs: Sequence[tuple[Outdated, Analysis]]) -> l
     for old, analysis in pairs:
         before = stored.get((old.record.tenant, old.record.id))
         if before and (before.record.digest, before.body["model_version"]) == (old.digest, old.version):
-            changes.append(_Change(before.key, before.record, analysis, analysis.to_dict(), before))
+            # The text is what it was, and so is what was masked in it.
+            kept = {"masked": before.body["masked"]} if "masked" in before.body else {}
+            changes.append(_Change(before.key, before.record, analysis, analysis.to_dict() | kept, before))
     _put(conn, changes)
     return [(change.record, change.analysis) for change in changes]
 

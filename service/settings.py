@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.errors import InputError
+from models.masking import kinds, masker
 
 PREFIX = "LISTENWELL_"
 
@@ -19,6 +21,17 @@ PREFIX = "LISTENWELL_"
 def _number(value: object) -> object:
     """A variable of the environment is text, and a choice between numbers would not take it for one."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _kinds(value: object) -> object:
+    """What is to be masked; refused at the start where it could not be done, so that nothing is kept in clear."""
+    try:
+        wanted = kinds.parse(value) if isinstance(value, str) else value
+    except InputError as error:
+        raise PydanticCustomError("kinds", "{detail}", {"detail": error.detail}) from None
+    if wanted and not masker.installed():
+        raise PydanticCustomError("missing_extra", "needs the extra privacy: pip install -e '.[privacy]'")
+    return wanted
 
 
 class Settings(BaseSettings):
@@ -100,6 +113,12 @@ class Settings(BaseSettings):
         default=False,
         description="Let webhooks point to private, loopback and link-local addresses, and use plain http. "
         "Whoever may add a webhook can then make this machine send requests into its own network.",
+    )
+
+    mask: Annotated[tuple[kinds.Kind, ...], NoDecode, BeforeValidator(_kinds)] = Field(
+        default=(),
+        description="What is masked in text and question before anything else is done with them: `all`, or some "
+        "of `email,phone,card,address,name,account`. Needs the extra `privacy`.",
     )
 
     def __init__(self, **values: Any) -> None:

@@ -11,6 +11,7 @@ from service.analyse import analyze as analyze_items
 from service.commands.batches import batches
 from service.commands.given import map_option, read_settings
 from service.files import open_source
+from service.privacy.masking import masker_of
 
 _BATCH = 64
 
@@ -33,10 +34,11 @@ def analyze(
     settings = read_settings(model=model)
     source = open_source(input, columns)
     pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
+    masker = masker_of(settings)
     failed = 0
     with click.open_file(output, "wb") as out:
         for start, items in batches(source.rows(), _BATCH):
-            results = analyze_items(items, pipeline.analyze)
+            results = analyze_items(items, pipeline.analyze, masker=masker)
             _write(out, results.results)
             for error in results.errors:
                 click.echo(json.dumps(error | {"index": start + error["index"]}), err=True)

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 import models
-from service import repository
-from service.analyse import Tagger, comment_of
+from models.masking.masker import Masker
+from service import analyse, repository
+from service.analyse import Tagger
 from service.database import read
 from service.events import outbox
 from service.intake import Accepted, Intake, take
@@ -50,8 +51,10 @@ class Batch:
         return Counter(item.outcome or "failed" for item in items)
 
 
-def judge(engine: sa.Engine, job: Job, rows: Sequence[object], first: int) -> Batch:
-    """What is wrong with each row, and which rows hold nothing new. Nothing is tagged yet.
+def judge(
+    engine: sa.Engine, job: Job, rows: Sequence[object], first: int, masker: Masker | None = None
+) -> Batch:
+    """What is wrong with each row, and which rows hold nothing new. All are masked, none is tagged yet.
 
     A comment without a time has that of the job, so that it is the same whoever works on the job, and when.
     """
@@ -60,7 +63,7 @@ def judge(engine: sa.Engine, job: Job, rows: Sequence[object], first: int) -> Ba
     ids = [name for item in items if isinstance(item, dict) and (name := _storable(item.get("id")))]
     with read(engine) as conn:
         used = jobs.used_ids(conn, job.key, job.tenant, ids)
-        intake = take(items, tenant=job.tenant, arrived=job.created_at, seen=used)
+        intake = take(items, tenant=job.tenant, arrived=job.created_at, masker=masker, seen=used)
         names = [accepted.record.id for accepted in intake.accepted]
         known = repository.digests(conn, job.tenant, names)
     same = (one.index for one in intake.accepted if known.get(one.record.id) == one.record.digest)
@@ -70,8 +73,7 @@ def judge(engine: sa.Engine, job: Job, rows: Sequence[object], first: int) -> Ba
 def tag(batch: Batch, tagger: Tagger) -> Batch:
     """The batch with an analysis of each comment that is not a replay."""
     fresh = [one for one in batch.intake.accepted if one.index not in batch.replayed]
-    analyses = tagger([comment_of(one.record) for one in fresh]) if fresh else []
-    tagged = list(zip(fresh, analyses, strict=True))
+    tagged = list(zip(fresh, analyse.tag(fresh, tagger), strict=True))
     return Batch(batch.first, batch.size, batch.intake, batch.replayed, tagged)
 
 

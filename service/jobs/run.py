@@ -28,6 +28,7 @@ from service.jobs import leases, storage
 from service.jobs import repository as jobs
 from service.jobs.batch import Batch, judge, tag
 from service.jobs.records import Job, LeaseLost, Options, State
+from service.privacy.masking import masker_of
 from service.settings import Settings
 
 BATCH = 64
@@ -125,6 +126,7 @@ class Run:
         self.job = job
         self.tagger = tagger
         self.settings = settings
+        self.masker = masker_of(settings)
         self.stop = stop or threading.Event()
         self.on_batch = on_batch
         self.check = check
@@ -179,7 +181,7 @@ class Run:
         patiently(note, self.stop)
 
     def _take(self, rows: list[object]) -> None:
-        judged = patiently(lambda: judge(self.engine, self.job, rows, self.position), self.stop)
+        judged = patiently(lambda: judge(self.engine, self.job, rows, self.position, self.masker), self.stop)
         tagged = tag(judged, self.tagger)
         if self.lease.lost.is_set():
             raise LeaseLost("the job was cancelled, or another worker has it")

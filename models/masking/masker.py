@@ -1,0 +1,97 @@
+"""The door of masking: text in, text of the same length out, with what was hidden and where.
+
+    masker = load(("email", "name"))
+    masker.mask("Ask Tom, tom@example.com")
+    →  Masked("Ask [n], [email________]", (Hidden("name", 4, 7), Hidden("email", 9, 24)))
+
+A mask is as long as what it hides. So offsets fit the text as it was sent and the text as it is stored, no text
+grows beyond its limit, and its price is that the length of what was hidden stays to be seen. Where there is no
+room for the whole word, as much of it stands there as fits. To mask twice changes nothing.
+
+Needs the extra `privacy` (presidio-analyzer).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+
+from models.errors import MissingExtraError
+from models.masking.kinds import Kind
+from models.text import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A stretch of text that is masked, in code points, end exclusive."""
+
+    kind: Kind
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A text after masking, as long as before, and what is hidden in it, from left to right."""
+
+    text: str
+    hidden: tuple[Hidden, ...]
+
+
+class Masker:
+    """Finds by `find` and hides. Safe to use from several threads."""
+
+    def __init__(self, find: Callable[[str], Iterable[Hidden]]) -> None:
+        self._find = find
+
+    def mask(self, text: str) -> Masked:
+        """Hide the personal data that is found; not all of it is."""
+        hidden = merged(self._find(clean(text)))
+        parts, done = [], 0
+        for one in hidden:
+            parts += [text[done : one.start], cover(one.kind, one.end - one.start)]
+            done = one.end
+        return Masked("".join((*parts, text[done:])), hidden)
+
+
+def cover(kind: Kind, length: int) -> str:
+    """The mask of a kind, `length` (at least 2) code points long.
+
+    >>> cover("name", 9), cover("name", 4)
+    ('[name___]', '[na]')
+    """
+    return f"[{kind[: length - 2].ljust(length - 2, '_')}]"
+
+
+def merged(found: Iterable[Hidden]) -> tuple[Hidden, ...]:
+    """Spans in order without overlap: those that overlap become one, of the kind of the longest."""
+    groups: list[list[Hidden]] = []
+    end = 0
+    for one in sorted(found, key=lambda one: (one.start, -one.end)):
+        if groups and one.start < end:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+        end = max(end, one.end)
+    return tuple(_union(group) for group in groups)
+
+
+def _union(group: list[Hidden]) -> Hidden:
+    longest = max(group, key=lambda one: one.end - one.start)
+    return Hidden(longest.kind, group[0].start, max(one.end for one in group))
+
+
+def installed() -> bool:
+    """Whether the extra that masking needs is there; imports nothing."""
+    return find_spec("presidio_analyzer") is not None
+
+
+@cache
+def load(kinds: tuple[Kind, ...]) -> Masker:
+    """A masker of these kinds, made once a process. Raises `MissingExtraError`."""
+    if not installed():
+        raise MissingExtraError("masking needs the extra privacy: pip install -e '.[privacy]'")
+    # Here and not above: it brings spaCy along, which costs seconds.
+    from models.masking.engine import finder
+
+    return Masker(finder(kinds))
