@@ -26,7 +26,9 @@ def main(half: str, costs: bool, model: str, listed: bool) -> None:
     judged = [judge(comment, masker.mask(comment.text).hidden) for comment in comments]
     bare = sum(not comment.spans for comment in comments)
     clean = sum(not one.hidden for comment, one in zip(comments, judged, strict=True) if not comment.spans)
-    click.echo(f"{half}: {len(comments)} comments; of {bare} without personal data {clean} are left as they are")
+    click.echo(
+        f"{half}: {len(comments)} comments; of {bare} without personal data {clean} are left as they are"
+    )
     for row in rows(judged):
         click.echo(f"{row.name:8} recall {str(row.recall):28} precision {row.precision}")
     if listed:
@@ -38,7 +40,9 @@ def _print_faults(comments: list[Marked], judged: list[Judged]) -> None:
         for word, pairs in (("missed", one.marked), ("wrong", one.hidden)):
             for span, good in pairs:
                 if not good:
-                    click.echo(f"{word} {span.kind}: {comment.text[span.start : span.end]!r} in {comment.text!r}")
+                    click.echo(
+                        f"{word} {span.kind}: {comment.text[span.start : span.end]!r} in {comment.text!r}"
+                    )
 
 
 def _print_cost(comments: list[Marked], masker: Masker, model: str) -> None:

@@ -24,7 +24,9 @@ class Marked:
 def read_marked(path: Path) -> list[Marked]:
     """The comments of a file, one a line. Raises `InputError` naming the line whose mark is of no known kind."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return [_parse(line.replace("\\n", "\n"), f"{path.name}:{number}") for number, line in enumerate(lines, 1)]
+    return [
+        _parse(line.replace("\\n", "\n"), f"{path.name}:{number}") for number, line in enumerate(lines, 1)
+    ]
 
 
 def _parse(line: str, place: str) -> Marked:

@@ -1,7 +1,7 @@
 """Numbers by which a firm or a state knows a person: accounts, orders, policies, claims, passports.
 
 By the word before them ("policy number HX-20419"), by a form of their own (US social security, parcel numbers),
-or by ten digits and more in a row. Prices, dates, sizes and counts are left.
+or by sixteen digits and more in a row. Prices, dates, sizes and counts are left.
 """
 
 import re
@@ -32,7 +32,7 @@ _FORMS = re.compile(
       | [A-CEGHJ-PR-TW-Z]{2}[ ]?\d{2}[ ]?\d{2}[ ]?\d{2}[ ]?[A-D]  # UK national insurance
       | 1Z[0-9A-Z]{16}                          # parcels
       | [A-Z]{2}\d{9}[A-Z]{2}
-      | \d{10,30}
+      | \d{16,30}
     )\b(?!\.\d)""",
     re.X,
 )

@@ -21,6 +21,10 @@ from models.masking.kinds import Kind
 from models.text import clean
 
 
+_SURER: tuple[Kind, ...] = ("name", "address", "phone", "account", "card", "email")
+"""Of two kinds that claim the same stretch, the one further behind is believed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hidden:
     """A stretch of text that is masked, in code points, end exclusive."""
@@ -64,7 +68,7 @@ def cover(kind: Kind, length: int) -> str:
 
 
 def merged(found: Iterable[Hidden]) -> tuple[Hidden, ...]:
-    """Spans in order without overlap: those that overlap become one, of the kind of the longest."""
+    """Spans in order without overlap: those that overlap become one, of the kind of the longest (`_SURER`)."""
     groups: list[list[Hidden]] = []
     end = 0
     for one in sorted(found, key=lambda one: (one.start, -one.end)):
@@ -77,7 +81,7 @@ def merged(found: Iterable[Hidden]) -> tuple[Hidden, ...]:
 
 
 def _union(group: list[Hidden]) -> Hidden:
-    longest = max(group, key=lambda one: one.end - one.start)
+    longest = max(group, key=lambda one: (one.end - one.start, _SURER.index(one.kind)))
     return Hidden(longest.kind, group[0].start, max(one.end for one in group))
 
 
