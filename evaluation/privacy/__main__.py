@@ -30,7 +30,7 @@ def main(half: str, costs: bool, model: str, listed: bool) -> None:
         f"{half}: {len(comments)} comments; of {bare} without personal data {clean} are left as they are"
     )
     for row in rows(judged):
-        click.echo(f"{row.name:8} recall {str(row.recall):28} precision {row.precision}")
+        click.echo(f"{row.name:8} recall {row.recall!s:28} precision {row.precision}")
     if listed:
         _print_faults(comments, judged)
 

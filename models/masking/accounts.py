@@ -18,7 +18,8 @@ _MARKS = r"number|numbers|no\.?|nr\.?|num|id|ref|reference|code|details"
 _CODE = r"[A-Z0-9]+(?:[/-][A-Z0-9]+)*"
 _NAMED = re.compile(
     rf"\b(?P<noun>{_NOUNS})s?\b(?P<marks>(?:[ ]?(?:#|(?:{_MARKS})(?![\w])))*)"
-    rf"(?:[ ]?[:=#]+|[ ](?:is|was|are)\b)*[ ]?[\"'(]?(?P<sign>\#?)(?P<code>(?=[A-Z/-]*\d){_CODE}(?:[ ]\d{{2,4}}){{0,5}})(?![\w.]?\d|[%\w])",
+    rf"(?:[ ]?[:=#]+|[ ](?:is|was|are)\b)*[ ]?[\"'(]?(?P<sign>\#?)"
+    rf"(?P<code>(?=[A-Z/-]*\d){_CODE}(?:[ ]\d{{2,4}}){{0,5}})(?![\w.]?\d|[%\w])",
     re.I,
 )
 _MORE = re.compile(rf"[ ]?(?:,|and|&|or)[ ](?:(?:{_NOUNS})[ ])?\#?(?P<code>{_CODE})(?![\w.]?\d|[%\w])", re.I)

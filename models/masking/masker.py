@@ -6,7 +6,7 @@
 
 A mask is as long as what it hides. So offsets fit the text as it was sent and the text as it is stored, no text
 grows beyond its limit, and its price is that the length of what was hidden stays to be seen. Where there is no
-room for the whole word, as much of it stands there as fits. To mask twice changes nothing.
+room for the whole word, as much of it stands there as fits.
 
 Needs the extra `privacy` (presidio-analyzer).
 """
@@ -19,7 +19,6 @@ from importlib.util import find_spec
 from models.errors import MissingExtraError
 from models.masking.kinds import Kind
 from models.text import clean
-
 
 _SURER: tuple[Kind, ...] = ("name", "address", "phone", "account", "card", "email")
 """Of two kinds that claim the same stretch, the one further behind is believed."""
