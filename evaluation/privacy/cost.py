@@ -41,7 +41,8 @@ def _said(pipeline: Pipeline, text: str) -> Analysis:
 
 def _labels(analysis: Analysis) -> tuple[str | None, frozenset[str]]:
     mentions = (*analysis.issues, *analysis.strengths)
-    return analysis.sentiment and analysis.sentiment.label, frozenset(one.id for one in mentions)
+    sentiment = analysis.sentiment.label if analysis.sentiment else None
+    return sentiment, frozenset(one.id for one in mentions)
 
 
 def _milliseconds(work: Callable[[str], object], texts: Sequence[str]) -> float:

@@ -47,7 +47,8 @@ def fits(shape: Any, answer: Any) -> None:
 
 def _keys(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _keys(part) for name, part in value.items()}
+        # `masked` is left out where nothing was to be masked.
+        return {name: _keys(part) for name, part in value.items() if (name, part) != ("masked", None)}
     return [_keys(part) for part in value] if isinstance(value, list | tuple) else None
 
 
