@@ -5,7 +5,7 @@ import os
 import click
 
 import models
-from service import repository
+from service import repository, tracing
 from service.commands.given import read_settings, store, tenant_option
 from service.commands.progress import progress
 from service.database import read
@@ -13,6 +13,7 @@ from service.jobs import foreground
 from service.jobs.records import LeaseLost
 from service.jobs.rescore import Rescore
 from service.jobs.worker import new_owner
+from service.watched import Watched
 
 _NICE = 10
 
@@ -29,7 +30,7 @@ def rescore(context: click.Context, tenant: str) -> None:
     os.nice(_NICE)
     pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
     stopped, owner = False, new_owner()
-    with store(settings) as database:
+    with tracing.on(), store(settings) as database:
         with read(database) as conn:
             left = repository.count_outdated(conn, tenant, pipeline.version)
         new = foreground.rescore_job(tenant, pipeline.version, left)
@@ -38,7 +39,13 @@ def rescore(context: click.Context, tenant: str) -> None:
             advance = lambda rows: bar.advance(task, rows)  # noqa: E731
             try:
                 Rescore(
-                    database, job, owner, pipeline.analyze, pipeline.version, settings, on_batch=advance
+                    database,
+                    job,
+                    owner,
+                    Watched(pipeline.analyze),
+                    pipeline.version,
+                    settings,
+                    on_batch=advance,
                 ).work()
             except (KeyboardInterrupt, LeaseLost):
                 stopped = True

@@ -9,13 +9,14 @@ import click
 import sqlalchemy as sa
 
 import models
-from service import logs
+from service import logs, tracing
 from service.analyse import Tagger
 from service.commands.given import read_settings, store
 from service.events import deliver
 from service.housekeeping import keep_house
 from service.jobs.worker import Worker
 from service.settings import Settings
+from service.watched import Watched
 
 
 @click.command()
@@ -33,9 +34,10 @@ def worker(nice: int, with_parent: bool) -> None:
         threading.Thread(target=_watch, args=(os.getppid(), stop), daemon=True).start()
 
     def load() -> Tagger:
-        return models.load(settings.model, runtime=settings.runtime, threads=settings.threads).analyze
+        pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
+        return Watched(pipeline.analyze)
 
-    with store(settings) as database:
+    with tracing.on(), store(settings) as database:
         beside = [
             threading.Thread(target=keep_house, args=(database, stop), name="housekeeping"),
             threading.Thread(target=_deliver, args=(database, settings, stop), name="deliver"),

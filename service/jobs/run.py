@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ from typing import Self, TypeVar
 import sqlalchemy as sa
 
 import models
-from service import database
+from service import database, tracing
 from service.analyse import Tagger
 from service.database import write
 from service.files import Source, open_source
@@ -148,7 +149,8 @@ class Run:
                 if changed := self.check():
                     return self._end("failed", changed)
                 if batch:
-                    self._take(batch)
+                    with batch_span(self.job, self.position, len(batch)):
+                        self._take(batch)
                 if fault is not None:
                     return self._end("failed", fault)
             return self._end("done", None)
@@ -219,6 +221,16 @@ class Run:
 
         patiently(finish, self.stop)
         return state
+
+
+def batch_span(job: Job, first: int, size: int) -> AbstractContextManager[object]:
+    """One batch of a job in a trace."""
+    about: dict[str, str | int] = {
+        "listenwell.job_id": job.id,
+        "listenwell.first_row": first,
+        "listenwell.comments": size,
+    }
+    return tracing.span(f"{job.kind} batch", about)
 
 
 def patiently(action: Callable[[], T], stop: threading.Event) -> T:
