@@ -6,7 +6,6 @@ From the store and not from processes, so that each answer tells of all of them,
 kinds and states, which are fixed; tenants are summed.
 """
 
-import logging
 from collections.abc import Iterator
 from typing import get_args
 
@@ -14,16 +13,14 @@ import sqlalchemy as sa
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from service.database import AWAY, read
+from service.database import read
 from service.events import delivery_repository, webhook_repository
 from service.jobs import repository as jobs
 from service.jobs.records import Kind, State
 
-log = logging.getLogger("listenwell")
-
 
 class Gauges(Collector):
-    """A collector for one answer. Where the database is away it says so, and nothing else."""
+    """A collector for one answer; where the database is away there is none, as for other calls."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -34,14 +31,9 @@ class Gauges(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The families, of one moment."""
-        found: list[GaugeMetricFamily] = []
-        try:
-            with read(self._engine) as conn:
-                found = [*_jobs(conn), *_events(conn)]
-        except AWAY as error:
-            log.error("metrics: the database cannot be reached: %s", getattr(error, "orig", None) or error)
-        yield _gauge("listenwell_database_up", "Whether the database answered.", int(bool(found)))
-        yield from found
+        with read(self._engine) as conn:
+            yield from _jobs(conn)
+            yield from _events(conn)
 
 
 def _jobs(conn: sa.Connection) -> Iterator[GaugeMetricFamily]:

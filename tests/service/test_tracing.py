@@ -219,6 +219,7 @@ def test_it_is_off_unless_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", raising=False)
     assert is_off()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
     assert not is_off()
     with monkeypatch.context() as other:
         other.setenv("OTEL_SDK_DISABLED", "true")
