@@ -26,6 +26,7 @@ from service.database import read
 from service.files import STREAM, open_source, split_format
 from service.jobs import foreground
 from service.jobs import repository as jobs
+from service.jobs.aside import Aside
 from service.jobs.records import Job, LeaseLost, Options
 from service.jobs.run import BATCH, Run
 from service.jobs.worker import new_owner
@@ -147,7 +148,7 @@ class FileWork:
                     bar.update(task, total=foreground.current(self.database, job).total)
                 bar.advance(task, rows)
 
-            tagger = Watched(self.pipeline.analyze)
+            tagger = Watched(Aside(lambda: self.pipeline.analyze))
             run = Run(self.database, job, owner, tagger, self.settings, on_batch=on_batch, check=unchanged)
             try:
                 run.work()

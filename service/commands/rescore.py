@@ -1,7 +1,5 @@
 """`listenwell rescore`: the comments that another model analysed, analysed by the one in force."""
 
-import os
-
 import click
 
 import models
@@ -10,12 +8,11 @@ from service.commands.given import read_settings, store, tenant_option
 from service.commands.progress import progress
 from service.database import read
 from service.jobs import foreground
+from service.jobs.aside import Aside
 from service.jobs.records import LeaseLost
 from service.jobs.rescore import Rescore
 from service.jobs.worker import new_owner
 from service.watched import Watched
-
-_NICE = 10
 
 
 @click.command()
@@ -27,7 +24,6 @@ def rescore(context: click.Context, tenant: str) -> None:
     Runs at low priority. May be stopped, and run again: it goes on with what is left.
     """
     settings = read_settings()
-    os.nice(_NICE)
     pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
     stopped, owner = False, new_owner()
     with tracing.on(), store(settings) as database:
@@ -42,7 +38,7 @@ def rescore(context: click.Context, tenant: str) -> None:
                     database,
                     job,
                     owner,
-                    Watched(pipeline.analyze),
+                    Watched(Aside(lambda: pipeline.analyze)),
                     pipeline.version,
                     settings,
                     on_batch=advance,

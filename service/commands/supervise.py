@@ -1,6 +1,6 @@
 """A server with workers beside it: starts them, starts a worker again that died, stops them together.
 
-The workers step back for the server (`os.nice`), so that live traffic goes first.
+The models of the workers step back for the server (`service/jobs/aside.py`), so that live traffic goes first.
 """
 
 import ctypes
@@ -12,7 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-NICE = 10
+from service.jobs.aside import NICE
+
 _LOOK = 0.2
 _LONG_LIFE = 60.0
 _LONGEST_PAUSE = 30.0

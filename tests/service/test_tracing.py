@@ -28,6 +28,7 @@ from service.app import create_app
 from service.database import write
 from service.events import deliver, outbox, webhook_repository
 from service.events.signing import new_secret
+from service.jobs.run import BATCH
 from service.jobs.worker import Worker
 from service.settings import Settings
 from service.watched import Watched
@@ -159,18 +160,18 @@ def test_a_job_is_traced_batch_by_batch(
     pipeline: models.Pipeline,
     spans: InMemorySpanExporter,
 ) -> None:
-    job = upload([COMMENT | {"id": f"secret-{i}"} for i in range(100)])
+    job = upload([COMMENT | {"id": f"secret-{i}"} for i in range(BATCH + 5)])
     worker = Worker(engine, settings, lambda: Watched(pipeline.analyze), threading.Event())
     assert worker.step()
     worker.step()
     found = by_name(spans)
     batches = [attributes(span) for span in found["upload batch"]]
     assert [(one["listenwell.first_row"], one["listenwell.comments"]) for one in batches] == [
-        (0, 64),
-        (64, 36),
+        (0, BATCH),
+        (BATCH, 5),
     ]
     assert {one["listenwell.job_id"] for one in batches} == {job.id}
-    assert [attributes(span)["listenwell.comments"] for span in found["analyze"]] == [64, 36]
+    assert [attributes(span)["listenwell.comments"] for span in found["analyze"]] == [BATCH, 5]
     assert len(found["database.write"]) == len(found["database.read"]) == 2
     # Idle polling leaves no trace, and neither does claiming.
     assert {span.name for span in spans.get_finished_spans() if span.parent is None} == {"upload batch"}
