@@ -91,7 +91,9 @@ class Live:
     """Clients that send single comments. No two comments are the same, so that none is a replay."""
 
     def __init__(self, url: str, texts: list[str], seed: int) -> None:
-        self.client = httpx.Client(base_url=url, timeout=60, limits=httpx.Limits(max_connections=64))
+        # Idle connections are closed here before the server closes them: neither end is then caught unawares.
+        limits = httpx.Limits(max_connections=64, keepalive_expiry=2)
+        self.client = httpx.Client(base_url=url, timeout=60, limits=limits)
         self.dice = random.Random(seed)
         self.texts = texts
         self.failures: Counter[str] = Counter()

@@ -83,7 +83,8 @@ class Beside:
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "models.command", "worker", "--nice", str(NICE), "--with-parent"]
-        self._process = subprocess.Popen(command, env=self._environment, process_group=0)
+        # A session of its own: Linux shares the processor out among sessions before it looks at priorities.
+        self._process = subprocess.Popen(command, env=self._environment, start_new_session=True)
         self._started, self._due = time.monotonic(), 0.0
 
 

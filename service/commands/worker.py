@@ -14,7 +14,7 @@ from service.analyse import Tagger
 from service.commands.given import read_settings, store
 from service.events import deliver
 from service.housekeeping import keep_house
-from service.jobs.aside import Aside
+from service.jobs.aside import Aside, step_back
 from service.jobs.worker import Worker
 from service.settings import Settings
 from service.watched import Watched
@@ -32,6 +32,8 @@ def worker(nice: int, with_parent: bool) -> None:
     settings = read_settings()
     logs.configure(settings)
     stop = _stop_on_signals()
+    if nice and os.getsid(0) == os.getpid():
+        step_back()
     if with_parent:
         threading.Thread(target=_watch, args=(os.getppid(), stop), daemon=True).start()
 

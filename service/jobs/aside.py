@@ -9,12 +9,28 @@ batch is not, for whoever holds a lock must not wait for those who wait for the 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import models
 from service.analyse import Tagger
 
 NICE = 19
 """As far back as it goes: a thread that wakes up for a live request goes first at once."""
+
+
+_SESSION = Path("/proc/self/autogroup")
+_SESSIONS_NICE = 10
+"""Less far than the model: what stores the rows must not wait for long with the lock in its hands."""
+
+
+def step_back() -> None:
+    """Let this process's whole session step back, where the processor is shared out among sessions.
+
+    That is on Linux outside of containers and services (`man 7 sched`, autogroups); elsewhere it does nothing.
+    """
+    with suppress(OSError):
+        _SESSION.write_text(str(_SESSIONS_NICE))
 
 
 class Aside:
