@@ -88,7 +88,7 @@ def test_it_serves_and_stops_cleanly(tmp_path: Path) -> None:
 
 
 def wait_until_done(job: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         found: dict[str, Any] = httpx2.get(job, timeout=20).json()
         if found["state"] == "done":

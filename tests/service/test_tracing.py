@@ -253,7 +253,7 @@ def test_a_real_server_sends_its_traces_to_a_real_receiver(
                 f"{url}/v1/comments", json={"comments": [COMMENT]}, headers=PARENT, timeout=20
             )
             assert answer.status_code == 200
-            rows = b"".join(b'{"id":"secret-%d","text":"The app crashes."}\n' % i for i in range(100))
+            rows = b"".join(b'{"id":"secret-%d","text":"The app crashes."}\n' % i for i in range(20))
             job = httpx2.post(f"{url}/v1/jobs?format=jsonl", content=rows, timeout=20)
             wait_until_done(url + job.headers["location"])
         sent = exported(receiver.got)
