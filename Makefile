@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO := LISTENWELL_DATABASE_URL=sqlite:///demo.db
 
-.PHONY: help demo serve test check format smoke install clean
+.PHONY: help demo serve test check format audit smoke install clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -29,6 +29,9 @@ check: $(VENV)/.development  ## lint, format and types
 format: $(VENV)/.development  ## put the code in the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+audit: $(VENV)/.development  ## licences of what we depend on, and known vulnerabilities where osv.dev answers
+	$(BIN)/python -m tests.audit
 
 smoke: $(VENV)/.testing  ## train a worthless model in under a minute: the whole workshop at work
 	rm -rf build/smoke

@@ -14,7 +14,7 @@ from pathlib import Path
 from fastapi import Depends, FastAPI
 
 import models
-from service import logs, openapi, problems
+from service import logs, openapi, problems, tracing
 from service.analyse import Desk, Tagger
 from service.database import migrate, open_engine
 from service.headers import SafeHeaders
@@ -26,6 +26,8 @@ from service.request_id import RequestIds
 from service.routes import about, analyze, comments, docs, health, jobs, page, sign_in, touchpoints
 from service.routes.given import Parts, from_our_own_pages
 from service.settings import Settings
+from service.tracing import Traces
+from service.watched import Watched
 
 DESCRIPTION = "Reads open-ended customer feedback and gives true metrics for every touchpoint."
 
@@ -50,6 +52,7 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
     # The last one added sees a request first.
     app.add_middleware(Doorkeeper)
     app.add_middleware(Instruments)
+    app.add_middleware(Traces)
     app.add_middleware(RequestIds)
     app.add_middleware(SafeHeaders)
     problems.install(app)
@@ -71,11 +74,12 @@ def _life(app: FastAPI, settings: Settings, tagger: Tagger | None) -> AbstractAs
             app.state.parts = Parts(
                 settings=settings,
                 engine=engine,
-                desk=Desk(engine, tags, settings),
+                desk=Desk(engine, Watched(tags), settings),
                 model=model,
                 rules=Rules.of(settings, model.taxonomy, model.version, model.calibration.errors),
             )
-            yield
+            with tracing.on():
+                yield
         finally:
             engine.dispose()
 

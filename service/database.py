@@ -13,7 +13,7 @@ its first statement and never waits.
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLA
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models.errors import InputError, MissingExtraError
+from service import tracing
 
 Item = TypeVar("Item")
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -76,14 +77,22 @@ def open_engine(url: str) -> Engine:
 def read(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads; it takes no lock that a writer would wait for."""
     options = _READING.get(engine.dialect.name, {})
-    with engine.connect().execution_options(**options) as conn, conn.begin():
+    with (
+        _span(engine, "database.read"),
+        engine.connect().execution_options(**options) as conn,
+        conn.begin(),
+    ):
         yield conn
 
 
 @contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
     """A transaction that may write: committed at the end of the block, rolled back if it raises."""
-    with engine.connect().execution_options(**{_WRITES: True}) as conn, conn.begin():
+    with (
+        _span(engine, "database.write"),
+        engine.connect().execution_options(**{_WRITES: True}) as conn,
+        conn.begin(),
+    ):
         yield conn
 
 
@@ -109,6 +118,11 @@ def alembic_config(conn: Connection) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = conn
     return config
+
+
+def _span(engine: Engine, name: str) -> AbstractContextManager[object]:
+    """A transaction in a trace, with its wait for a connection and for locks."""
+    return tracing.span(name, {"db.system.name": engine.dialect.name}, inside=True)
 
 
 def _parse(url: str) -> URL:

@@ -1,18 +1,21 @@
-"""What Prometheus is told: requests by route template, their latency, and comments by what came of them.
+"""What Prometheus is told of requests: how many by route template, their latency and the model's, the comments.
 
-Templates and not paths, so that the number of series stays small. Where several processes serve
-(PROMETHEUS_MULTIPROC_DIR, which BentoML sets), each answers for all.
+Templates and not paths, and no tenant, id or key, so that the number of series is bounded whoever asks for what.
+Where several processes serve (PROMETHEUS_MULTIPROC_DIR, which BentoML sets), each answers for all. What is known
+of the store is in `service/gauges.py`.
 """
 
 import os
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, multiprocess
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from service.analyse import Results
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
 _REQUESTS = prometheus_client.Counter(
@@ -26,6 +29,16 @@ _SECONDS = prometheus_client.Histogram(
 )
 _COMMENTS = prometheus_client.Counter(
     "listenwell_comments", "Comments that came, by what came of them.", ("door", "status")
+)
+_MODEL_SECONDS = prometheus_client.Histogram(
+    "listenwell_model_seconds",
+    "Time that tagging the comments of one request takes, with the wait for the encoder.",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+_MODEL_COMMENTS = prometheus_client.Histogram(
+    "listenwell_model_comments",
+    "Comments that one request gives to the model.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -58,20 +71,29 @@ class Instruments:
             _SECONDS.labels(method, route).observe(time.perf_counter() - start)
 
 
-def count(door: str, results: Results) -> None:
-    """Count the comments of one batch."""
-    statuses = Counter(
-        "no_content" if result["no_content"] else result["status"] for result in results.results
-    )
-    statuses["refused"] += len(results.errors)
+def count(door: str, results: Sequence[dict[str, Any]], errors: int) -> None:
+    """Count the comments of one batch, by the analyses of the good ones and the number of the others."""
+    statuses = Counter("no_content" if result["no_content"] else result["status"] for result in results)
+    statuses["refused"] += errors
     for status, number in statuses.items():
         _COMMENTS.labels(door, status).inc(number)
 
 
-def exposition() -> bytes:
-    """All series in Prometheus' text format, summed over the processes that serve."""
+@contextmanager
+def model_pass(comments: int) -> Iterator[None]:
+    """Time one call of the model."""
+    start = time.perf_counter()
+    yield
+    _MODEL_SECONDS.observe(time.perf_counter() - start)
+    _MODEL_COMMENTS.observe(comments)
+
+
+def exposition(store: Collector) -> bytes:
+    """All series in Prometheus' text format, summed over the processes that serve, and those of the store."""
     registry = prometheus_client.REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return prometheus_client.generate_latest(registry)
+    stored = CollectorRegistry()
+    stored.register(store)
+    return prometheus_client.generate_latest(registry) + prometheus_client.generate_latest(stored)

@@ -7,7 +7,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
-from service import request_id
+from service import request_id, tracing
 from service.answers import rfc3339
 from service.settings import Settings
 
@@ -28,7 +28,7 @@ class Lines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and request_id and exception where there is one."""
+    """One JSON object a line: time, level, logger, message; request_id, trace_id and exception if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """No line breaks but the one at the end."""
@@ -40,6 +40,8 @@ class JsonLines(logging.Formatter):
         }
         if id := request_id.current():
             line["request_id"] = id
+        if trace := tracing.trace_id():
+            line["trace_id"] = trace
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)

@@ -16,6 +16,7 @@ import click
 import sqlalchemy as sa
 
 import models
+from service import tracing
 from service.analyse import Desk
 from service.commands.batches import batches
 from service.commands.given import map_option, read_settings, store, tenant_option
@@ -25,11 +26,13 @@ from service.database import read
 from service.files import STREAM, open_source, split_format
 from service.jobs import foreground
 from service.jobs import repository as jobs
+from service.jobs.aside import Aside
 from service.jobs.records import Job, LeaseLost, Options
 from service.jobs.run import BATCH, Run
 from service.jobs.worker import new_owner
 from service.metrics import Rules, overview
 from service.settings import Settings
+from service.watched import Watched
 
 _LISTED = 20
 _CHUNK = 1_000
@@ -95,9 +98,9 @@ def backfill(
     options = Options(columns=columns, touchpoint=touchpoint, ids=_stem(input) if id_from_line else None)
     pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
     tally = Tally(errors)
-    with store(settings) as database:
+    with tracing.on(), store(settings) as database:
         if input == STREAM:
-            stopped = _stream(Desk(database, pipeline.analyze, settings), options, tenant, tally)
+            stopped = _stream(Desk(database, Watched(pipeline.analyze), settings), options, tenant, tally)
         else:
             work = FileWork(database, pipeline, settings)
             stopped = work.run(input, tenant, options, tally)
@@ -145,7 +148,7 @@ class FileWork:
                     bar.update(task, total=foreground.current(self.database, job).total)
                 bar.advance(task, rows)
 
-            tagger = self.pipeline.analyze
+            tagger = Watched(Aside(lambda: self.pipeline.analyze))
             run = Run(self.database, job, owner, tagger, self.settings, on_batch=on_batch, check=unchanged)
             try:
                 run.work()

@@ -5,7 +5,7 @@ import threading
 
 import click
 
-from service import logs
+from service import logs, tracing
 from service.commands.given import read_settings, store
 from service.events.deliver import run
 from service.housekeeping import keep_house
@@ -19,7 +19,7 @@ def deliver() -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    with store(settings) as engine:
+    with tracing.on(), store(settings) as engine:
         house = threading.Thread(target=keep_house, args=(engine, stop), name="housekeeping")
         house.start()
         run(engine, stop, allow_private=settings.webhooks_allow_private)

@@ -1,20 +1,18 @@
 """`listenwell rescore`: the comments that another model analysed, analysed by the one in force."""
 
-import os
-
 import click
 
 import models
-from service import repository
+from service import repository, tracing
 from service.commands.given import read_settings, store, tenant_option
 from service.commands.progress import progress
 from service.database import read
 from service.jobs import foreground
+from service.jobs.aside import Aside
 from service.jobs.records import LeaseLost
 from service.jobs.rescore import Rescore
 from service.jobs.worker import new_owner
-
-_NICE = 10
+from service.watched import Watched
 
 
 @click.command()
@@ -26,10 +24,9 @@ def rescore(context: click.Context, tenant: str) -> None:
     Runs at low priority. May be stopped, and run again: it goes on with what is left.
     """
     settings = read_settings()
-    os.nice(_NICE)
     pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
     stopped, owner = False, new_owner()
-    with store(settings) as database:
+    with tracing.on(), store(settings) as database:
         with read(database) as conn:
             left = repository.count_outdated(conn, tenant, pipeline.version)
         new = foreground.rescore_job(tenant, pipeline.version, left)
@@ -38,7 +35,13 @@ def rescore(context: click.Context, tenant: str) -> None:
             advance = lambda rows: bar.advance(task, rows)  # noqa: E731
             try:
                 Rescore(
-                    database, job, owner, pipeline.analyze, pipeline.version, settings, on_batch=advance
+                    database,
+                    job,
+                    owner,
+                    Watched(Aside(lambda: pipeline.analyze)),
+                    pipeline.version,
+                    settings,
+                    on_batch=advance,
                 ).work()
             except (KeyboardInterrupt, LeaseLost):
                 stopped = True

@@ -1,6 +1,6 @@
 """A server with workers beside it: starts them, starts a worker again that died, stops them together.
 
-The workers step back for the server (`os.nice`), so that live traffic goes first.
+The models of the workers step back for the server (`service/jobs/aside.py`), so that live traffic goes first.
 """
 
 import ctypes
@@ -12,7 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-NICE = 10
+from service.jobs.aside import NICE
+
 _LOOK = 0.2
 _LONG_LIFE = 60.0
 _LONGEST_PAUSE = 30.0
@@ -82,7 +83,8 @@ class Beside:
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "models.command", "worker", "--nice", str(NICE), "--with-parent"]
-        self._process = subprocess.Popen(command, env=self._environment, process_group=0)
+        # A session of its own: Linux shares the processor out among sessions before it looks at priorities.
+        self._process = subprocess.Popen(command, env=self._environment, start_new_session=True)
         self._started, self._due = time.monotonic(), 0.0
 
 

@@ -9,33 +9,39 @@ import click
 import sqlalchemy as sa
 
 import models
-from service import logs
+from service import logs, tracing
 from service.analyse import Tagger
 from service.commands.given import read_settings, store
 from service.events import deliver
 from service.housekeeping import keep_house
+from service.jobs.aside import Aside, step_back
 from service.jobs.worker import Worker
 from service.settings import Settings
+from service.watched import Watched
 
 
 @click.command()
-@click.option("--nice", type=click.IntRange(0, 19), default=0, help="How far it steps back for others.")
+@click.option(
+    "--nice", type=click.IntRange(0, 19), default=0, help="How far its model steps back for others."
+)
 @click.option("--with-parent", is_flag=True, help="Stop when the process that started it ends.")
 def worker(nice: int, with_parent: bool) -> None:
     """Work on the files that POST /v1/jobs took in. Any number of workers may run, on any machine that sees the
     database and the folder of files; it also delivers events and enforces retention. SIGTERM lets the batch at
     hand end and gives the job back."""
     settings = read_settings()
-    os.nice(nice)
     logs.configure(settings)
     stop = _stop_on_signals()
+    if nice and os.getsid(0) == os.getpid():
+        step_back()
     if with_parent:
         threading.Thread(target=_watch, args=(os.getppid(), stop), daemon=True).start()
 
     def load() -> Tagger:
-        return models.load(settings.model, runtime=settings.runtime, threads=settings.threads).analyze
+        pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
+        return pipeline.analyze
 
-    with store(settings) as database:
+    with tracing.on(), store(settings) as database:
         beside = [
             threading.Thread(target=keep_house, args=(database, stop), name="housekeeping"),
             threading.Thread(target=_deliver, args=(database, settings, stop), name="deliver"),
@@ -43,7 +49,7 @@ def worker(nice: int, with_parent: bool) -> None:
         for thread in beside:
             thread.start()
         try:
-            Worker(database, settings, load, stop).run()
+            Worker(database, settings, lambda: Watched(Aside(load, nice)), stop).run()
         finally:
             stop.set()
             for thread in beside:

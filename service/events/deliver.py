@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 
+from service import tracing
 from service.clock import database_time
 from service.database import AWAY, read, write
 from service.events import delivery_repository, webhook_repository
@@ -113,18 +114,39 @@ def _release(engine: Engine, batch: list[Claimed]) -> None:
 
 def _deliver(engine: Engine, claimed: Claimed, allow_private: bool) -> bool:
     """Send one event and note the answer; false if the receiver should be left alone for now."""
+    # Not the address: some receivers have their secret in it.
+    about: dict[str, str | int] = {
+        "listenwell.webhook_id": claimed.webhook_id,
+        "listenwell.event_id": claimed.event_id,
+        "listenwell.attempt": claimed.attempts,
+    }
+    with tracing.span("webhook delivery", about, outgoing=True) as span:
+        answer = _send(engine, claimed, allow_private)
+        if answer is not None:
+            span.set_attributes(_told(answer))
+    # Without one its comment was erased, its webhook removed, or another deliverer took it over.
+    return answer is None or answer.accepted
+
+
+def _send(engine: Engine, claimed: Claimed, allow_private: bool) -> Answer | None:
+    """What the receiver said, noted already; None where there was nothing to send any more."""
     with read(engine) as conn:
         body = delivery_repository.body_of(conn, claimed)
         keys = webhook_repository.secrets_of(conn, claimed.webhook_id)
     if body is None:
-        # Its comment was erased, its webhook removed, or another deliverer took it over.
-        return True
+        return None
     content = body.encode("utf-8")
     headers = signed(claimed.event_id, int(time.time()), content, keys)
     answer = post(claimed.url, headers, content, allow_private=allow_private)
     with write(engine) as conn:
         _note(conn, claimed, answer)
-    return answer.accepted
+    return answer
+
+
+def _told(answer: Answer) -> dict[str, str | int]:
+    if answer.status is not None:
+        return {"http.response.status_code": answer.status}
+    return {"error.type": str(answer.error)}
 
 
 def _note(conn: Connection, claimed: Claimed, answer: Answer) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from service.clock import database_time
 from service.events.tables import delivery, event, webhook
 
 _CHUNK = 5_000
@@ -108,6 +109,33 @@ def sweep(conn: Connection, before: datetime, limit: int) -> int:
     ids = list(conn.scalars(old.with_for_update(skip_locked=True)))
     _drop(conn, ids)
     return len(ids)
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """Deliveries of all tenants: to be made, of these tried in vain so far, given up; age of the oldest in seconds."""
+
+    waiting: int
+    retried: int
+    given_up: int
+    oldest: float
+
+
+def backlog(conn: Connection) -> Backlog:
+    """What waits for active webhooks, and what was given up of the events still kept."""
+    waits = delivery.c.next_at.is_not(None) & webhook.c.active
+    # Tried and not at it right now.
+    tried = waits & (delivery.c.last_status.is_not(None) | delivery.c.last_error.is_not(None))
+    gone = delivery.c.next_at.is_(None) & delivery.c.delivered_at.is_(None)
+    query = sa.select(
+        sa.func.count().filter(waits).label("waiting"),
+        sa.func.count().filter(tried).label("retried"),
+        sa.func.count().filter(gone).label("given_up"),
+        sa.func.min(event.c.created_at).filter(waits).label("first"),
+    )
+    found = conn.execute(query.select_from(delivery.join(event).join(webhook))).one()
+    oldest = 0.0 if found.first is None else (database_time(conn) - found.first).total_seconds()
+    return Backlog(found.waiting, found.retried, found.given_up, max(oldest, 0.0))
 
 
 def _drop(conn: Connection, ids: Sequence[str]) -> None:

@@ -126,6 +126,15 @@ def disable(conn: Connection, id: str, reason: str) -> None:
     conn.execute(webhook.update().where(webhook.c.id == id).values(active=False, disabled_reason=reason))
 
 
+def census(conn: Connection) -> dict[str, int]:
+    """How many webhooks of all tenants take their events ("working"), do not at present, or are disabled."""
+    state = sa.case(
+        (~webhook.c.active, "disabled"), (webhook.c.failing_since.is_not(None), "failing"), else_="working"
+    )
+    found = conn.execute(sa.select(state, sa.func.count()).group_by(state))
+    return dict.fromkeys(("working", "failing", "disabled"), 0) | {name: number for name, number in found}
+
+
 def _is(tenant: str, id: str) -> tuple[sa.ColumnElement[bool], ...]:
     return webhook.c.tenant == tenant, webhook.c.id == id
 

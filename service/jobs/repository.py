@@ -1,5 +1,6 @@
 """Every SQL statement on jobs and their items, but for those on who works on them (`leases.py`)."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from datetime import timedelta
@@ -139,6 +140,19 @@ def results(conn: Connection, job_key: int, limit: int, after: int = -1) -> list
         .limit(limit)
     )
     return [{"index": place, **body, "outcome": outcome} for place, outcome, body in conn.execute(query)]
+
+
+def census(conn: Connection) -> Counter[tuple[str, str]]:
+    """How many jobs of all tenants there are of each kind and state."""
+    found = sa.select(job.c.kind, job.c.state, sa.func.count()).group_by(job.c.kind, job.c.state)
+    return Counter({(kind, state): number for kind, state, number in conn.execute(found)})
+
+
+def queue_age(conn: Connection) -> float:
+    """Seconds that the oldest uploaded job has waited without having been begun; 0 where none waits."""
+    waits = (job.c.kind == "upload", job.c.state == "queued", job.c.started_at.is_(None))
+    first = conn.scalar(sa.select(sa.func.min(job.c.created_at)).where(*waits))
+    return 0.0 if first is None else max((database_time(conn) - first).total_seconds(), 0.0)
 
 
 def _one(conn: Connection, condition: sa.ColumnElement[bool]) -> Job | None:

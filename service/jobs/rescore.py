@@ -17,7 +17,7 @@ from service.database import read, write
 from service.events import outbox
 from service.jobs import leases
 from service.jobs.records import Job
-from service.jobs.run import BATCH, Lease, Pace, patiently
+from service.jobs.run import BATCH, Lease, Pace, batch_span, patiently
 from service.records import Outdated
 from service.settings import Settings
 
@@ -52,7 +52,8 @@ class Rescore:
         with self.lease:
             self._pace.mark(self.position)
             while batch := patiently(self._next, self.stop):
-                self._take(batch)
+                with batch_span(self.job, self.position, len(batch)):
+                    self._take(batch)
                 self._last = batch[-1].key
                 self.on_batch(len(batch))
             patiently(self._finish, self.stop)

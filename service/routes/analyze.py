@@ -31,5 +31,5 @@ def analyze(parts: Given, who: Who, body: Body, include: Include = None) -> JSON
     items = comments_in(body, max_batch=parts.settings.max_batch)
     who.meter.take("comments", len(items))
     results = parts.desk.analyze(items, all_labels=include == "all_labels")
-    instruments.count("analyze", results)
+    instruments.count("analyze", results.results, len(results.errors))
     return JSONResponse(results.to_dict())

@@ -79,7 +79,7 @@ def take_comments(parts: Given, who: Who, body: Body, key: IdempotencyKey = None
 
     def record() -> Results:
         results = parts.desk.record(items, tenant=who.tenant)
-        instruments.count("comments", results)
+        instruments.count("comments", results.results, len(results.errors))
         return results
 
     if key is None:

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
 from service.database import read
+from service.gauges import Gauges
 from service.instruments import CONTENT_TYPE, exposition
 from service.problems import documented
 from service.routes.given import Given
@@ -26,6 +27,6 @@ def readyz(parts: Given) -> dict[str, str]:
 
 
 @router.get("/metrics", response_class=Response, summary="Prometheus")
-def metrics() -> Response:
-    """Requests, latencies and comments, over all processes that serve."""
-    return Response(exposition(), media_type=CONTENT_TYPE)
+def metrics(parts: Given) -> Response:
+    """Requests, latencies and comments, over all processes that serve; jobs, events and webhooks of all tenants."""
+    return Response(exposition(Gauges(parts.engine)), media_type=CONTENT_TYPE)

@@ -75,7 +75,8 @@ def test_comments_are_stored(served: TestClient) -> None:
 def test_the_bento_needs_what_the_project_needs() -> None:
     bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    needed = project["dependencies"] + project["optional-dependencies"]["postgresql"]
+    extras = project["optional-dependencies"]
+    needed = project["dependencies"] + extras["postgresql"] + extras["tracing"]
     assert sorted(bento["python"]["packages"]) == sorted(needed)
     assert {"name": "BENTOML_DO_NOT_TRACK", "value": "True"} in bento["envs"]
 

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from models.command import main
+from service.events import outbox
 from tests.receiver import Receiver, receiving
 
 COMMENT = {
@@ -75,6 +76,15 @@ def test_a_webhooks_life(receiver: Receiver) -> None:
     assert run("webhooks", "remove", id).exit_code == 0
     assert run("webhooks", "list").stdout == ""
     assert "unknown_webhook" in run("webhooks", "test", id).stderr
+
+
+def test_an_event_that_there_is_not_is_refused_by_name(receiver: Receiver) -> None:
+    refused = run("webhooks", "add", receiver.url, "--event", "comment.read")
+    assert refused.exit_code == 2
+    assert "'comment.read' is not one of" in refused.stderr
+    for type in outbox.TYPES:
+        assert type in refused.stderr
+    assert run("webhooks", "list").stdout == ""
 
 
 def test_private_addresses_need_the_setting(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
