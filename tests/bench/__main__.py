@@ -12,6 +12,7 @@ reach was missed. Leave the machine alone meanwhile: the table says how far it w
 import argparse
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,12 +51,15 @@ QUICK = Size(rounds=2, comments=64, serving_rounds=1, seconds=1.5, backfill=256,
 
 def main() -> None:
     """See the module."""
+    # So that what was started is ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     given = _asked()
     size, cores = QUICK if given.quick else Size(), Cores.shared_out(given.server_cores)
     logs = BUILD / "logs"
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
-    rest = serving.needed(size.serving_rounds, size.seconds, given.server_cores) + 20 * size.backfill
+    rest = serving.needed(size.serving_rounds, size.seconds, given.server_cores)
+    rest += size.serving_rounds * (2 * size.backfill + long_comments.COMMENTS)
     even, plain = gather(size.rounds * size.comments, rest, file=given.texts)
     results: dict[str, Any] = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -94,6 +98,7 @@ class Bench:
             size = min(self.size.comments, even.left // self.size.rounds)
             contest.run([even.take(size) for _ in range(self.size.rounds)])
             contest.close(keep={BARE, PIPELINE})
+            contest.need({BARE, PIPELINE})
             found: dict[str, Any] = {"throughput": [one.to_dict() for one in contest.measured]}
             return (
                 found
@@ -117,7 +122,8 @@ class Bench:
         count = max(1, len(self.cores.server))
         servers, absent = entries.servers(self.folder, count)
         terms = serving.Terms(self.cores, self.size.serving_rounds, self.size.seconds, self.logs, say)
-        found = serving.measure(servers, contest.running[BARE], plain, terms)
+        beside = serving.Beside(contest.running[BARE], contest.running[PIPELINE])
+        found = serving.measure(servers, beside, plain, terms)
         return {"serving": [one.to_dict(count) for one in found], "serving_absent": absent}
 
     def _lost(self, entries: Entries) -> dict[str, Any]:

@@ -22,7 +22,7 @@ SKY = {"gemm-float32": "NumpyFloat32", "gemm-int8": "OnnxInt8"}
 
 def runtimes() -> list[str]:
     """Those that `models.load` knows, the served one first; torch is what models are trained on, not served."""
-    return sorted((name for name in get_args(Runtime) if name != "torch"), key=lambda name: name != SERVED)
+    return [SERVED, *(name for name in get_args(Runtime) if name not in ("torch", SERVED))]
 
 
 class Entries:

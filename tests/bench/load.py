@@ -15,6 +15,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+_PAUSE = 0.05
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -53,22 +56,36 @@ async def load(plan: Plan) -> Outcome:
 
 
 async def _converse(plan: Plan, bodies: Iterator[str], deadline: float, outcome: Outcome) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", plan.port)
-    try:
-        for body in bodies:
-            start = time.perf_counter()
-            if start >= deadline:
-                return
-            writer.write(request(plan.path, body))
-            status = await _answer(reader)
-            end = time.perf_counter()
-            outcome.latencies.append(end - start)
-            outcome.answered += status == 200
-            outcome.refused += status != 200
-            outcome.in_time += status == 200 and end <= deadline
-    finally:
-        writer.close()
-        await writer.wait_closed()
+    """One connection; where it is cut off the request counts as refused, and the next has a new one."""
+    while time.perf_counter() < deadline:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", plan.port)
+        except OSError:
+            outcome.refused += 1
+            await asyncio.sleep(_PAUSE)
+            continue
+        try:
+            await _ask(plan.path, (reader, writer), bodies, deadline, outcome)
+            return
+        except (OSError, asyncio.IncompleteReadError):
+            outcome.refused += 1
+        finally:
+            writer.close()
+
+
+async def _ask(path: str, streams: Streams, bodies: Iterator[str], deadline: float, outcome: Outcome) -> None:
+    reader, writer = streams
+    for body in bodies:
+        start = time.perf_counter()
+        if start >= deadline:
+            return
+        writer.write(request(path, body))
+        status = await _answer(reader)
+        end = time.perf_counter()
+        outcome.latencies.append(end - start)
+        outcome.answered += status == 200
+        outcome.refused += status != 200
+        outcome.in_time += status == 200 and end <= deadline
 
 
 def request(path: str, body: str) -> bytes:

@@ -10,7 +10,7 @@ from tests.bench.throughput import timed
 from tests.bench.workload import Workload
 
 LONG, SHORT = 2_000, 250
-_COMMENTS = 400
+COMMENTS = 400
 
 
 def measure(
@@ -31,7 +31,7 @@ def measure(
 
 def _words(workload: Workload, number: int) -> list[str]:
     """So many words of some comments, these in another order each time they come: no two stretches are alike."""
-    texts, dice = workload.take(min(workload.left, _COMMENTS)), random.Random(0)
+    texts, dice = workload.take(min(workload.left, COMMENTS)), random.Random(0)
     words: list[str] = []
     while len(words) < number:
         dice.shuffle(texts)

@@ -95,20 +95,30 @@ def _serving(results: Results) -> str:
         "others' cores",
     )
     rows: list[Sequence[str]] = []
+    beneath = []
     for server in results["serving"]:
-        facts = ("first_answer_s", "largest_process_mb", "all_processes_mb")
-        first, largest, every = (figure(server[name]) for name in facts)
+        facts = (
+            "first_answer_s",
+            "first_answer_cpu_s",
+            "largest_process_mb",
+            "all_processes_mb",
+            "same_labels",
+        )
+        first, cpu, largest, every, same = (figure(server[name]) for name in facts)
         rows.append((server["title"], f"bare {figure(server['bare'])}", *[""] * 8))
         if server["absent"]:
             continue
         rows += list(_cells(server))
-        rows.append((f"  first answer {first} s", f"largest {largest} MB", f"all {every} MB", *[""] * 7))
+        beneath.append(
+            f"{server['title']}: first answer after {first} s, {cpu} CPU-s; largest process {largest} MB, all"
+            f" {every} MB; labels as in process in {same} of the comments"
+        )
     title = (
         f"HTTP: {terms['serving_rounds']} rounds; server on cores {terms['server_cores']}, its client on"
         f" {terms['client_cores']}; CPU-s are the server's; bare: one thread of the bare encoder, same comments"
     )
     left_out = [f"absent: {name}: {why}" for name, why in results["serving_absent"].items()]
-    return "\n".join([title, table(head, rows), *_absent(results["serving"]), *left_out])
+    return "\n".join([title, table(head, rows), *beneath, *_absent(results["serving"]), *left_out])
 
 
 def _cells(server: Mapping[str, Any]) -> Iterator[Sequence[str]]:

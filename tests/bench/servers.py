@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from tests.bench.noise import tree_seconds
 from tests.bench.process import ROOT, Absent, one_thread
 
 _PATIENCE = 90.0
@@ -53,12 +54,21 @@ class Cores:
 
 @dataclass(frozen=True)
 class Up:
-    """A server that answers. `first_answer`: seconds from the start of its process to its first answer."""
+    """A server that answers. `first_answer`: seconds from the start of its process to its first answer.
+
+    `first_cpu`: processor seconds of all its processes until then, which others on the machine hardly touch.
+    """
 
     server: Server
     process: "subprocess.Popen[bytes]"
     port: int
     first_answer: float
+    first_cpu: float
+
+    def labels(self, texts: Sequence[str]) -> list[list[str]]:
+        """Issues and strengths of each, asked for in one request. Only of servers that answer as ours does."""
+        answer = json.loads(_ask(self.server, self.port, texts))
+        return [sorted(m["id"] for m in (*one["issues"], *one["strengths"])) for one in answer["results"]]
 
     def memory(self) -> tuple[float, float]:
         """Resident memory of the largest of its processes, and their sum without what they share; in 10^6 bytes."""
@@ -127,11 +137,11 @@ def running(server: Server, cores: Cores, log: Path) -> Iterator[Up]:
             env=os.environ | one_thread(max(1, len(cores.server))) | server.environment,
             stdout=out,
             stderr=subprocess.STDOUT,
-            preexec_fn=lambda: cores.server and os.sched_setaffinity(0, cores.server),
+            preexec_fn=lambda: _keep_to(cores.server),
         )
         try:
             _first_answer(server, process, port, log)
-            yield Up(server, process, port, time.perf_counter() - start)
+            yield Up(server, process, port, time.perf_counter() - start, tree_seconds(process.pid))
         finally:
             _end(process)
 
@@ -141,18 +151,25 @@ def _first_answer(server: Server, process: "subprocess.Popen[bytes]", port: int,
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise Absent(f"it ended with status {process.returncode}; see {log.name}")
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         try:
-            headers = {"Content-Type": "application/json"}
-            connection.request("POST", server.path, server.body([_FIRST]), headers)
-            if connection.getresponse().status == 200:
-                return
+            _ask(server, port, [_FIRST])
+            return
         except (OSError, http.client.HTTPException):
-            pass
-        finally:
-            connection.close()
-        time.sleep(0.01)
+            time.sleep(0.01)
     raise Absent(f"no answer in {_PATIENCE:.0f} s; see {log.name}")
+
+
+def _ask(server: Server, port: int, texts: Sequence[str]) -> bytes:
+    """One request outside the load. Raises `HTTPException` for another status than 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST", server.path, server.body(texts), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise http.client.HTTPException(f"status {answer.status}")
+        return answer.read()
+    finally:
+        connection.close()
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -165,6 +182,11 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
     for one in psutil.wait_procs(beside, timeout=5)[1]:
         one.kill()
+
+
+def _keep_to(cores: Sequence[int]) -> None:
+    if cores:
+        os.sched_setaffinity(0, cores)
 
 
 def _free_port() -> int:

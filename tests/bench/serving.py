@@ -43,11 +43,16 @@ class Cell:
 
 @dataclass
 class Served:
-    """What was measured of one server, round by round. `bare`: the bare encoder just after it."""
+    """What was measured of one server, round by round. `bare`: the bare encoder just after it.
+
+    `same_labels`: the share of some comments that it gives the very labels that the pipeline gives in its own process.
+    """
 
     server: Server
     absent: str | None = None
     first_answer: list[float] = field(default_factory=list)
+    first_cpu: list[float] = field(default_factory=list)
+    same_labels: list[float] = field(default_factory=list)
     largest_mb: list[float] = field(default_factory=list)
     all_mb: list[float] = field(default_factory=list)
     cells: dict[str, list[Cell]] = field(default_factory=dict)
@@ -60,6 +65,8 @@ class Served:
             "title": self.server.title,
             "absent": self.absent,
             "first_answer_s": _figure(self.first_answer),
+            "first_answer_cpu_s": _figure(self.first_cpu),
+            "same_labels": _figure(self.same_labels),
             "largest_process_mb": _figure(self.largest_mb),
             "all_processes_mb": _figure(self.all_mb),
             "bare": _figure([one.rate for one in self.bare]),
@@ -101,7 +108,15 @@ def needed(rounds: int, seconds: float, cores: int) -> int:
     return rounds * len(CELLS) * int(seconds * _FASTEST * cores) + _WARM
 
 
-def measure(servers: Sequence[Server], bare: Running, workload: Workload, terms: Terms) -> list[Served]:
+@dataclass(frozen=True)
+class Beside:
+    """The bare encoder and the pipeline, in processes of their own."""
+
+    bare: Running
+    pipeline: Running
+
+
+def measure(servers: Sequence[Server], beside: Beside, workload: Workload, terms: Terms) -> list[Served]:
     """Round by round, server by server."""
     found = [Served(server) for server in servers]
     warm = workload.take(_WARM)
@@ -111,16 +126,21 @@ def measure(servers: Sequence[Server], bare: Running, workload: Workload, terms:
         for served in found:
             terms.say(f"serving, round {number + 1} of {terms.rounds}: {served.server.title}")
             if served.absent is None:
-                _round(served, bare, warm, texts, terms)
+                _round(served, beside, warm, texts, terms)
     return found
 
 
 def _round(
-    served: Served, bare: Running, warm: Sequence[str], texts: dict[str, list[str]], terms: Terms
+    served: Served, beside: Beside, warm: Sequence[str], texts: dict[str, list[str]], terms: Terms
 ) -> None:
     try:
         with running(served.server, terms.cores, terms.logs / f"{served.server.name}.log") as up:
             served.first_answer.append(up.first_answer)
+            served.first_cpu.append(up.first_cpu)
+            if served.server.batches:
+                served.same_labels.append(
+                    _same(up.labels(warm), beside.pipeline.round(warm, labels=True).labels)
+                )
             _cell(up, warm, CELLS["c8"], terms)
             for name, shape in CELLS.items():
                 if shape[1] == 1 or served.server.batches:
@@ -131,7 +151,7 @@ def _round(
     except Absent as reason:
         served.absent = str(reason)
         return
-    served.bare.append(bare.round(texts["c32"][:512]))
+    served.bare.append(beside.bare.round(texts["c32"][:512]))
 
 
 def _cell(up: Up, texts: Sequence[str], shape: tuple[int, int], terms: Terms) -> Cell:
@@ -155,6 +175,11 @@ def _cell(up: Up, texts: Sequence[str], shape: tuple[int, int], terms: Terms) ->
         client_cores=outcome["cpu"] / outcome["seconds"],
         others=noise.cores,
     )
+
+
+def _same(served: Sequence[list[str]], wanted: Sequence[list[str]] | None) -> float:
+    pairs = list(zip(served, wanted or (), strict=True))
+    return sum(one == other for one, other in pairs) / len(pairs)
 
 
 def _loaded(plan: Plan) -> dict[str, Any]:

@@ -81,6 +81,12 @@ class Contest:
             for measured in present[first:] + present[:first]:
                 self._turn(measured, texts, count=True)
 
+    def need(self, names: Set[str]) -> None:
+        """Raises `Absent` if one of these could not be measured: nothing can be said without it."""
+        for measured in self.measured:
+            if measured.entry.name in names and measured.absent is not None:
+                raise Absent(f"{measured.entry.title}: {measured.absent}")
+
     def close(self, keep: Set[str] = frozenset()) -> None:
         """End the processes of all but those."""
         for name in set(self.running) - keep:
