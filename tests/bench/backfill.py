@@ -28,7 +28,10 @@ _FIRST_DAY = datetime(2026, 10, 1, tzinfo=UTC)
 
 @dataclass
 class Backfill:
-    """Rates in comments a processor second, round by round. `fixed`: seconds that a small file takes."""
+    """Rates in comments a processor second, round by round. `fixed`: seconds that a small file takes.
+
+    `wall_rates`: comments a second of the clock, the start included.
+    """
 
     rates: list[float] = field(default_factory=list)
     wall_rates: list[float] = field(default_factory=list)
@@ -66,7 +69,7 @@ def measure(
             return found
         found.fixed.append(little[0])
         found.rates.append((number - _FEW) / max(large[0] - little[0], 0.01))
-        found.wall_rates.append((number - _FEW) / max(large[1] - little[1], 0.01))
+        found.wall_rates.append(number / large[1])
         found.others.append(noise.cores)
     return found
 

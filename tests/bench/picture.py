@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from tests.bench.entries import BARE
+from tests.bench.report import noise
 
 Results = Mapping[str, Any]
 _WIDTH, _NAMES, _FIGURES = 1060, 380, 200
@@ -63,7 +64,7 @@ class Chart:
 def draw(results: Results) -> str:
     """The whole picture."""
     charts = [chart for chart in (_throughput(results), _serving(results), _targets(results)) if chart.bars]
-    top, parts = 50, list[str]()
+    top, parts = 60, list[str]()
     for chart in charts:
         parts += chart.draw(top)
         top += chart.height + 20
@@ -74,6 +75,7 @@ def draw(results: Results) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {_WIDTH} {top + 10}">',
         f'<style>{_STYLE}</style><rect {size} fill="#ffffff"/>',
         f'<text x="20" y="30" class="small">{escape(about)}</text>',
+        f'<text x="20" y="46" class="small">{escape(noise(results))}</text>',
         *parts,
         "</svg>",
     ]

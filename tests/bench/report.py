@@ -138,8 +138,8 @@ def _rest(results: Results) -> str:
     lines = []
     if fill:
         lines.append(
-            f"Back-fill: {figure(fill['rates'])} comments/CPU-s, {figure(fill['wall_rates'])} /s, of the pipeline"
-            f" {figure(fill['of_pipeline'])}; start, tables and print {figure(fill['fixed'])} CPU-s"
+            f"Back-fill: {figure(fill['rates'])} comments/CPU-s, {figure(fill['wall_rates'])} /s with the start,"
+            f" of the pipeline {figure(fill['of_pipeline'])}; start, tables and print {figure(fill['fixed'])} CPU-s"
         )
     if long:
         lines.append(
@@ -169,10 +169,11 @@ def _targets(results: Results) -> str:
         wanted = f"{sign} {target['limit']:g} {target['unit']}".rstrip()
         found = figure(target["found"], target["unit"])
         rows.append((target["title"], wanted, found, _VERDICTS[target["reached"]]))
-    return "\n".join([table(("figures to reach", "wanted", "found", "verdict"), rows), _noise(results)])
+    return "\n".join([table(("figures to reach", "wanted", "found", "verdict"), rows), noise(results)])
 
 
-def _noise(results: Results) -> str:
+def noise(results: Results) -> str:
+    """How busy the machine was with the work of others, and what that means."""
     others = [one["others"]["median"] for one in results["throughput"] if one["others"]]
     others += [cell["others"]["median"] for one in results["serving"] for cell in one["cells"].values()]
     loud = max(others, default=0.0)

@@ -166,7 +166,7 @@ def _cell(up: Up, texts: Sequence[str], shape: tuple[int, int], terms: Terms) ->
     latencies = [1_000 * seconds for seconds in outcome["latencies"]]
     return Cell(
         rate=outcome["answered"] * size / max(cpu, 0.01),
-        wall_rate=outcome["in_time"] * size / outcome["seconds"],
+        wall_rate=outcome["answered"] * size / outcome["seconds"],
         p50=percentile(latencies, 0.5),
         p95=percentile(latencies, 0.95),
         p99=percentile(latencies, 0.99),
