@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO := LISTENWELL_DATABASE_URL=sqlite:///demo.db
 
-.PHONY: help demo serve test check format audit smoke install clean
+.PHONY: help demo serve test check format audit smoke bench install clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -36,6 +36,9 @@ audit: $(VENV)/.development  ## licences of what we depend on, and known vulnera
 smoke: $(VENV)/.testing  ## train a worthless model in under a minute: the whole workshop at work
 	rm -rf build/smoke
 	$(BIN)/listenwell train --data training/corpus --config training/runs/smoke.toml --output build/smoke
+
+bench: $(VENV)/.testing  ## measure how fast it is beside rivals, about 15 minutes: build/bench/table.txt and picture.svg
+	$(BIN)/python -m tests.bench --rivals all
 
 install: $(VENV)/.development  ## everything for development into .venv, with the listenwell command
 
