@@ -17,7 +17,7 @@ from service.jobs import leases, repository, storage, upload, worker
 from service.jobs.answers import JobErrors, JobOut, JobPage, job_json
 from service.jobs.asked import NAMES, ending_of, options_of
 from service.jobs.records import Job, NewJob
-from service.openapi import JOB_BODY, LINES
+from service.openapi import JOB_BODY, JOB_OPTIONS, LINES
 from service.problems import documented
 from service.routes import given
 
@@ -27,24 +27,19 @@ _CHUNK = 500
 _KEY = r"^[\x21-\x7e]{1,255}$"
 
 
+def _option(name: str) -> Any:
+    # What is wrong with one is told by `asked`, for forms and queries alike; here it is only documented.
+    return Field(None, json_schema_extra=JOB_OPTIONS[name])
+
+
 class Asked(given.Query):
     """How the rows become comments; a form may give these as fields instead."""
 
-    format: str | None = Field(
-        None,
-        description="csv, jsonl, ndjson or parquet, with or without .gz or .zst; else as the file's name says.",
-    )
-    columns: str | None = Field(
-        None,
-        description='JSON object: which field is in which column, like {"text": "answer", "nps": "score"}.',
-    )
-    touchpoint: str | None = Field(None, description="Touchpoint of the rows that name none.")
-    ids: str | None = Field(
-        None, description="Rows without an id get this, a hyphen and their number, from 1."
-    )
-    sha256: str | None = Field(
-        None, description="Of the file, hexadecimal: it is refused if it arrives otherwise."
-    )
+    format: str | None = _option("format")
+    columns: str | None = _option("columns")
+    touchpoint: str | None = _option("touchpoint")
+    ids: str | None = _option("ids")
+    sha256: str | None = _option("sha256")
 
 
 class PageOf(given.Query):
