@@ -124,6 +124,19 @@ def cancel(conn: Connection, tenant: str, id: str) -> bool:
     return key is not None
 
 
+def lock_readers(conn: Connection, tenant: str) -> bool:
+    """Whether any job of the tenant has rows to store or to give back; none of them can store now.
+
+    Whoever erases calls this first: a batch that is being stored is waited for, and its comments are then seen.
+    """
+    given = (job.c.tenant == tenant) & (job.c.kind != "rescore")
+    active = sa.select(job.c.key).where(given, job.c.state.in_(ACTIVE)).order_by(job.c.key)
+    if conn.scalars(active.with_for_update(read=True)).all():
+        return True
+    kept = sa.select(job.c.key).where(given, job.c.rejects_until > database_time(conn)).limit(1)
+    return conn.scalar(kept) is not None
+
+
 def _claimable(kind: Kind, moment: datetime) -> sa.Select[Any]:
     free = sa.select(job.c.key).where(job.c.state.in_(ACTIVE), job.c.kind == kind, is_lapsed(moment))
     return free.order_by(job.c.key).limit(1)

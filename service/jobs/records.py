@@ -10,6 +10,8 @@ import models
 Kind = Literal["upload", "backfill", "rescore"]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 ACTIVE: tuple[State, ...] = ("queued", "running")
+ERASED = "erased"
+"""The code of a row that was erased, itself or its customer, after the job was sent."""
 OUTCOMES = ("created", "replayed", "replaced", "failed")
 
 
@@ -57,6 +59,7 @@ class NewJob:
     options: dict[str, Any]
     digest: str
     idempotency_key: str | None = None
+    key_id: str | None = None
     total: int | None = None
 
 
@@ -83,6 +86,7 @@ class Job(NewJob):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    rejects_until: datetime | None
     lapsed: bool
 
     @property
