@@ -106,6 +106,12 @@ class Settings(BaseSettings):
         default="info", description="How much is logged."
     )
 
+    keep_rejects_days: float = Field(
+        default=7,
+        ge=0,
+        description="The rows of a job's file that could not be stored can be fetched for so many days after its "
+        "end; 0 to keep none.",
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines for people, or one JSON object a line."
     )

@@ -54,6 +54,11 @@ class Batch:
         jobs.add_items(conn, job.key, job.tenant, items)
         return Counter(item.outcome or "failed" for item in items)
 
+    def fitting(self, most: int) -> int:
+        """How many of the rows, from the first on, have no more than so many to be tagged."""
+        fresh = [one.index for one in self.intake.accepted if one.index not in self.replayed]
+        return self.size if len(fresh) <= most else fresh[most]
+
     def _erased(self, conn: Connection, job: Job) -> set[int]:
         """Indexes of rows that were erased after the job was sent: they must not come back."""
         records = [one.record for one in self.intake.accepted]

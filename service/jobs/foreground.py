@@ -17,7 +17,7 @@ import models
 from service.database import read, write
 from service.jobs import leases
 from service.jobs import repository as jobs
-from service.jobs.records import Job, Kind, LeaseLost, NewJob, Options
+from service.jobs.records import FILE_CHANGED, Job, Kind, LeaseLost, NewJob, Options
 from service.settings import Settings
 
 
@@ -33,7 +33,7 @@ class Unchanged:
         if self._look() == self._first:
             return None
         return models.InputError(
-            f"{self.file.name}: changed while it was read; run the same again", code="file_changed"
+            f"{self.file.name}: changed while it was read; run the same again", code=FILE_CHANGED
         )
 
     def _look(self) -> tuple[int, int] | None:

@@ -91,6 +91,17 @@ def active_sources(conn: Connection) -> set[str]:
     return set(conn.scalars(sa.select(job.c.source).where(job.c.state.in_(ACTIVE), job.c.kind == "upload")))
 
 
+def rejecting(conn: Connection) -> set[str]:
+    """Ids of the jobs whose rejected rows are kept."""
+    return set(conn.scalars(sa.select(job.c.id).where(job.c.rejects_until.is_not(None))))
+
+
+def end_rejects(conn: Connection) -> list[str]:
+    """Ids of the jobs whose rejected rows are kept no longer, from now on."""
+    over = sa.update(job).where(job.c.rejects_until <= database_time(conn)).values(rejects_until=None)
+    return list(conn.scalars(over.returning(job.c.id)))
+
+
 def used_ids(conn: Connection, job_key: int, tenant: str, ids: Sequence[str]) -> set[str]:
     """Those of the ids that earlier rows of the job have."""
     query = (

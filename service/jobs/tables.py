@@ -23,7 +23,7 @@ job = sa.Table(
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("idempotency_key", sa.String(255)),
     # The key that sent it, whose limits its rows count towards; null where nobody needed one.
-    sa.Column("key_id", sa.String(64)),
+    sa.Column("key_id", sa.String(16)),
     sa.Column("position", sa.BigInteger, nullable=False),
     sa.Column("total", sa.BigInteger),
     sa.Column("created", sa.BigInteger, nullable=False),

@@ -22,6 +22,7 @@ from service.jobs import leases, storage
 from service.jobs import repository as jobs
 from service.jobs.records import Job, LeaseLost
 from service.jobs.run import AWAY, Run, Stopped
+from service.privacy.repository import forget_tombstones
 from service.settings import Settings
 
 _POLL = 1.0
@@ -114,7 +115,7 @@ class Worker:
                 leases.hold(conn, job.key, self.owner, self.settings.lease_seconds)
             except LeaseLost:
                 return
-            leases.release(conn, job.key, after=_RETRY_AFTER, code=code, detail=detail)
+            leases.release(conn, job.key, after=_RETRY_AFTER, code=code, detail=detail, failed=True)
 
 
 def clear(engine: sa.Engine, settings: Settings) -> None:
@@ -123,9 +124,16 @@ def clear(engine: sa.Engine, settings: Settings) -> None:
         expired = jobs.expired(conn, settings.keep_jobs_days)
     for key in expired:
         remove(engine, key)
+    folder = storage.folder_of(settings)
+    with write(engine) as conn:
+        for id in jobs.end_rejects(conn):
+            storage.rejects_of(folder, id).unlink(missing_ok=True)
+        forget_tombstones(conn)
     with read(engine) as conn:
-        needed = jobs.active_sources(conn)
-    storage.sweep(storage.folder_of(settings), needed)
+        needed = jobs.active_sources(conn) | {
+            storage.rejects_of(folder, id).name for id in jobs.rejecting(conn)
+        }
+    storage.sweep(folder, needed)
 
 
 def remove(engine: sa.Engine, key: int) -> None:

@@ -110,4 +110,4 @@ def _salt(conn: Connection) -> str | None:
 
 
 def _hash(salt: str, id: str) -> str:
-    return hmac.digest(bytes.fromhex(salt), id.encode("utf-8"), "sha256").hex()
+    return hmac.digest(bytes.fromhex(salt), id.encode("utf-8", "surrogatepass"), "sha256").hex()

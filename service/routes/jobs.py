@@ -13,10 +13,11 @@ from starlette.concurrency import run_in_threadpool
 
 import models
 from service.database import read, write
-from service.jobs import leases, repository, storage, upload, worker
+from service.jobs import leases, rejects, repository, storage, upload, worker
 from service.jobs.answers import JobErrors, JobOut, JobPage, job_json
 from service.jobs.asked import NAMES, ending_of, options_of
 from service.jobs.records import Job, NewJob
+from service.keys.access import Caller
 from service.openapi import JOB_BODY, JOB_OPTIONS, LINES
 from service.problems import documented
 from service.routes import given
@@ -24,6 +25,7 @@ from service.routes import given
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 MAX_LIMIT = 200
 _CHUNK = 500
+_JSONL = "application/x-ndjson"
 _KEY = r"^[\x21-\x7e]{1,255}$"
 
 
@@ -71,7 +73,7 @@ async def create_job(
     try:
         with storage.Incoming(storage.folder_of(settings), id, settings.max_upload_bytes) as file:
             received = await upload.receive(request, file)
-            new = await run_in_threadpool(_new, request, who.tenant, received, asked, file, idempotency_key)
+            new = await run_in_threadpool(_new, request, who, received, asked, file, idempotency_key)
     except OSError as error:
         raise upload.full(error) from error
     return await run_in_threadpool(_create, parts, new)
@@ -79,7 +81,7 @@ async def create_job(
 
 def _new(
     request: Request,
-    tenant: str,
+    who: Caller,
     received: upload.Received,
     asked: Asked,
     file: storage.Incoming,
@@ -94,13 +96,14 @@ def _new(
     same = json.dumps([file.digest, ending, options.to_dict()], sort_keys=True)
     return NewJob(
         id=file.id,
-        tenant=tenant,
+        tenant=who.tenant,
         kind="upload",
         name=_shown(received.name) or f"file.{ending}",
         source=file.keep(ending),
         options=options.to_dict(),
         digest=sha256(same.encode("ascii")).hexdigest(),
         idempotency_key=key,
+        key_id=who.meter.key_id,
     )
 
 
@@ -145,7 +148,7 @@ def get_errors(
 ) -> Response:
     """Page by page; all of them as JSON lines with `Accept: application/x-ndjson`."""
     job, after = _find(parts, who.tenant, id), _place(wanted.cursor)
-    if "application/x-ndjson" in request.headers.get("accept", ""):
+    if _JSONL in request.headers.get("accept", ""):
         return _lines(lambda last: _errors(parts, job, _CHUNK, last))
     found = _errors(parts, job, wanted.limit + 1, after)
     errors = found[: wanted.limit]
@@ -171,6 +174,19 @@ def get_results(parts: given.Given, who: given.Who, id: str) -> StreamingRespons
     return _lines(chunk)
 
 
+@router.get(
+    "/{id}/rejects",
+    response_class=StreamingResponse,
+    responses=documented(404, 409, 410, 503) | LINES,
+    summary="The rows that were rejected, to be corrected and sent again",
+)
+def get_rejects(parts: given.Given, who: given.Who, id: str) -> StreamingResponse:
+    """JSON lines with the API's names; `rejected` says why and may stay when they are sent again as a job. There
+    from the end of a job until its `rejects_until`, which is null where no row was rejected."""
+    job = _find(parts, who.tenant, id)
+    return StreamingResponse(rejects.fetch(parts.engine, job, parts.settings), media_type=_JSONL)
+
+
 @router.delete(
     "/{id}",
     response_model=JobOut,
@@ -182,7 +198,7 @@ def delete_job(parts: given.Given, who: given.Who, id: str) -> Response:
     with write(parts.engine) as conn:
         cancelled = leases.cancel(conn, who.tenant, id)
     job = _find(parts, who.tenant, id)
-    storage.remove(storage.folder_of(parts.settings), job.source)
+    storage.remove_all(storage.folder_of(parts.settings), job.source, job.id)
     if cancelled:
         return JSONResponse(job_json(job, parts.settings.keep_jobs_days))
     worker.remove(parts.engine, job.key)
@@ -211,7 +227,7 @@ def _lines(chunk: Callable[[int], list[dict[str, Any]]]) -> StreamingResponse:
             yield b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
             after = rows[-1]["index"]
 
-    return StreamingResponse(stream(), media_type="application/x-ndjson")
+    return StreamingResponse(stream(), media_type=_JSONL)
 
 
 def _place(cursor: str | None) -> int:

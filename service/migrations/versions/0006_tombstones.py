@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "what", "subject_hash", name="pk_tombstone"),
     )
-    op.add_column("job", sa.Column("key_id", sa.String(64)))
+    op.add_column("job", sa.Column("key_id", sa.String(16)))
     op.add_column("job", sa.Column("rejects_until", TIME))
 
 
