@@ -30,6 +30,7 @@ from service.jobs.aside import Aside
 from service.jobs.records import FILE_CHANGED, Job, LeaseLost, Options
 from service.jobs.rejects import line_of, rejected, shaped
 from service.jobs.run import BATCH, Run
+from service.jobs.unchanged import Unchanged
 from service.jobs.worker import new_owner
 from service.metrics import Rules, overview
 from service.settings import Settings
@@ -135,7 +136,7 @@ class FileWork:
 
         Raises `InputError` where the file cannot be read to its end; what came before is stored and counted.
         """
-        unchanged = foreground.Unchanged(input)
+        unchanged = Unchanged(input)
         new, owner = foreground.backfill_job(input, tenant, options), new_owner()
         with foreground.held(self.database, new, owner, self.settings) as job:
             stopped = self._work(job, owner, unchanged)
@@ -148,7 +149,7 @@ class FileWork:
             raise models.InputError(f"{tally.line()}; {job.error_detail}", code=str(job.error_code))
         return stopped and job.state != "done"
 
-    def _work(self, job: Job, owner: str, unchanged: foreground.Unchanged) -> bool:
+    def _work(self, job: Job, owner: str, unchanged: Unchanged) -> bool:
         if job.position:
             click.echo(f"Going on behind row {job.position:,}, where it was stopped.", err=True)
         with progress() as bar:

@@ -22,6 +22,7 @@ from service.jobs import leases, storage
 from service.jobs import repository as jobs
 from service.jobs.records import Job, LeaseLost
 from service.jobs.run import AWAY, Run, Stopped
+from service.jobs.unchanged import AsSent
 from service.privacy.repository import forget_tombstones
 from service.settings import Settings
 
@@ -88,7 +89,8 @@ class Worker:
     def _work(self, job: Job) -> None:
         log.info("job %s: from row %d", job.id, job.position)
         try:
-            run = Run(self.engine, job, self.owner, self._ready(), self.settings, stop=self.stop)
+            check = AsSent(storage.folder_of(self.settings) / job.source, job)
+            run = Run(self.engine, job, self.owner, self._ready(), self.settings, stop=self.stop, check=check)
             state = run.work()
         except (LeaseLost, Stopped) as error:
             log.info("job %s: %s", job.id, error.detail)

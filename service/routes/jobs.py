@@ -3,7 +3,6 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -17,6 +16,7 @@ from service.jobs import leases, rejects, repository, storage, upload, worker
 from service.jobs.answers import JobErrors, JobOut, JobPage, job_json
 from service.jobs.asked import NAMES, ending_of, options_of
 from service.jobs.records import Job, NewJob
+from service.jobs.unchanged import upload_digest
 from service.keys.access import Caller
 from service.openapi import JOB_BODY, JOB_OPTIONS, LINES
 from service.problems import documented
@@ -93,7 +93,6 @@ def _new(
         raise models.InputError("sha256: the file arrived otherwise than it was sent", code="digest_mismatch")
     encoding = request.headers.get("content-encoding", "")
     ending = ending_of(wanted.get("format"), received.name, received.content_type, encoding)
-    same = json.dumps([file.digest, ending, options.to_dict()], sort_keys=True)
     return NewJob(
         id=file.id,
         tenant=who.tenant,
@@ -101,7 +100,7 @@ def _new(
         name=_shown(received.name) or f"file.{ending}",
         source=file.keep(ending),
         options=options.to_dict(),
-        digest=sha256(same.encode("ascii")).hexdigest(),
+        digest=upload_digest(file.digest, ending, options.to_dict()),
         idempotency_key=key,
         key_id=who.meter.key_id,
     )

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from service.database import write
 from service.jobs import repository, storage
 from service.jobs.records import Job, NewJob, Options
+from service.jobs.unchanged import upload_digest
 from service.settings import Settings
 
 
@@ -37,14 +38,15 @@ def upload(engine: Engine, settings: Settings) -> Callable[..., Job]:
         with storage.Incoming(storage.folder_of(settings), id, len(data)) as file:
             file.write(data)
             source = file.keep(ending)
+        kept = Options(**options).to_dict()
         new = NewJob(
             id=id,
             tenant="default",
             kind="upload",
             name=f"their.{ending}",
             source=source,
-            options=Options(**options).to_dict(),
-            digest=file.digest,
+            options=kept,
+            digest=upload_digest(file.digest, ending, kept),
         )
         with write(engine) as conn:
             return repository.create(conn, new)
