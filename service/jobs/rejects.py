@@ -10,6 +10,7 @@ all; the file goes then, and they stay beside the job for `LISTENWELL_KEEP_REJEC
 
 import json
 import os
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from service.files import Source
 from service.jobs import repository, storage
 from service.jobs.records import ERASED, REJECTED, Item, Job, Options
 from service.packed import BrokenLineError
-from service.privacy.repository import buried
+from service.privacy.repository import anything_buried, buried
 from service.settings import Settings
 
 _CHUNK = 500
@@ -57,10 +58,25 @@ def line_of(row: dict[str, Any]) -> bytes:
 
 def keep(folder: Path, id: str, rows: Iterable[dict[str, Any]]) -> bool:
     """Keep them beside the job; false if there are none. Raises `OSError` if the disk is full."""
-    part = folder / f"{id}.part"
+    return _write(folder, id, map(line_of, rows))
+
+
+def purge(engine: sa.Engine, job: Job, folder: Path) -> None:
+    """Take out of what is kept what was erased since. Raises `OSError` if the disk is full."""
+    path = storage.rejects_of(folder, job.id)
+    with read(engine) as conn:
+        if not anything_buried(conn, job.tenant, job.created_at) or not path.is_file():
+            return
+    if not _write(folder, job.id, _lines(engine, job, path)):
+        path.unlink(missing_ok=True)
+
+
+def _write(folder: Path, id: str, lines: Iterable[bytes]) -> bool:
+    # Several workers may do the same at once.
+    part = folder / f".rejects-{secrets.token_hex(8)}"
     try:
-        with part.open("wb") as file:
-            file.writelines(line_of(row) for row in rows)
+        with part.open("xb") as file:
+            file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())
             if not file.tell():

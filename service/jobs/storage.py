@@ -21,7 +21,7 @@ import sqlalchemy as sa
 import models
 from service.settings import Settings
 
-_OURS = re.compile(r"[0-9a-f]{32}\.(part|rejects|(csv|jsonl|parquet)(\.gz|\.zst)?)|\.unpacked-\w+")
+_OURS = re.compile(r"[0-9a-f]{32}\.(part|rejects|(csv|jsonl|parquet)(\.gz|\.zst)?)|\.(unpacked|rejects)-\w+")
 _DAY = 86_400
 
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import models
 from service.analyse import Tagger
 from service.database import read, write
-from service.jobs import leases, storage
+from service.jobs import leases, rejects, storage
 from service.jobs import repository as jobs
 from service.jobs.records import Job, LeaseLost
 from service.jobs.run import AWAY, Run, Stopped
@@ -132,10 +132,15 @@ def clear(engine: sa.Engine, settings: Settings) -> None:
             storage.rejects_of(folder, id).unlink(missing_ok=True)
         forget_tombstones(conn)
     with read(engine) as conn:
-        needed = jobs.active_sources(conn) | {
-            storage.rejects_of(folder, id).name for id in jobs.rejecting(conn)
-        }
+        rejecting = jobs.rejecting(conn)
+        needed = jobs.active_sources(conn) | {storage.rejects_of(folder, job.id).name for job in rejecting}
     storage.sweep(folder, needed)
+    for job in rejecting:
+        try:
+            rejects.purge(engine, job, folder)
+        except OSError as error:
+            # Until then they are left out when they are fetched.
+            log.error("job %s: erased rows are still among its rejects: %s", job.id, error)
 
 
 def remove(engine: sa.Engine, key: int) -> None:

@@ -72,9 +72,9 @@ def bury(conn: Connection, tenant: str, what: What, id: str) -> None:
 
 def buried(conn: Connection, tenant: str, since: datetime, what: What, ids: Iterable[str]) -> set[str]:
     """Those of the ids that were erased at that time or later, as far as it had to be remembered."""
-    mine = (tombstone.c.tenant == tenant) & (tombstone.c.what == what) & (tombstone.c.at >= since)
-    if conn.execute(sa.select(sa.literal(1)).where(mine).limit(1)).first() is None:
+    if not anything_buried(conn, tenant, since):
         return set()
+    mine = (tombstone.c.tenant == tenant) & (tombstone.c.what == what) & (tombstone.c.at >= since)
     salt = _salt(conn) or ""
     hashes = {_hash(salt, id): id for id in ids}
     found: set[str] = set()
@@ -82,6 +82,12 @@ def buried(conn: Connection, tenant: str, since: datetime, what: What, ids: Iter
         query = sa.select(tombstone.c.subject_hash).where(mine, tombstone.c.subject_hash.in_(chunk))
         found.update(hashes[one] for one in conn.scalars(query))
     return found
+
+
+def anything_buried(conn: Connection, tenant: str, since: datetime) -> bool:
+    """Whether anything was erased at that time or later that had to be remembered."""
+    mine = (tombstone.c.tenant == tenant) & (tombstone.c.at >= since)
+    return conn.execute(sa.select(sa.literal(1)).where(mine).limit(1)).first() is not None
 
 
 def forget_tombstones(conn: Connection) -> None:

@@ -1,11 +1,9 @@
 """What goes wrong around a job: its file changes, the disk is full, clocks disagree, the database is away."""
 
 import os
-import resource
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ from service.jobs.worker import Worker
 from service.settings import Settings
 from tests.databases import Databases, PostgresServer
 from tests.recount import assert_exact
-from tests.service.jobs.conftest import jsonl
+from tests.service.jobs.conftest import at_most, jsonl
 
 ROWS: list[dict[str, Any]] = [{"id": f"r{i}", "text": "Agent was kind."} for i in range(300)]
 AWAY_SECONDS = float(os.environ.get("LISTENWELL_TEST_AWAY_SECONDS", "2"))
@@ -137,17 +135,6 @@ def test_the_file_of_a_backfill_that_is_cut_at_the_end_of_a_batch(
     with read(engine) as conn:
         assert_exact(conn)
         assert len(comments.digests(conn, "default", [str(row["id"]) for row in rows])) == 9 * BATCH
-
-
-@contextmanager
-def at_most(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond so many bytes: writing more fails, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_disk_that_is_full_in_the_middle_of_an_upload(

@@ -25,7 +25,7 @@ from service.jobs import storage
 from service.jobs.tables import job as job_table
 from service.jobs.worker import Worker, clear
 from service.settings import Settings
-from tests.service.jobs.conftest import jsonl
+from tests.service.jobs.conftest import at_most, jsonl
 
 LINES = {"content-type": "application/x-ndjson"}
 BAD: list[Any] = [
@@ -166,18 +166,26 @@ def test_none_are_kept_where_nobody_wants_them(
     assert list(storage.folder_of(settings).iterdir()) == []
 
 
-def test_what_is_erased_is_not_given_back(client: TestClient, sent: Any) -> None:
+def test_what_is_erased_is_not_given_back(
+    client: TestClient, sent: Any, settings: Settings, engine_of: sa.Engine
+) -> None:
     url = sent(jsonl([*BAD, BAD[1] | {"id": "other", "customer_id": "u2"}, BAD[1] | {"id": "last"}]))
     assert [row.get("id") for row in lines(client, url)] == ["bad", None, "other", "last"]
     client.delete("/v1/comments?customer_id=u1")
     client.delete("/v1/comments/other")
     assert [row.get("line") for row in lines(client, url)] == ["7"]
+    clear(engine_of, settings)
+    (kept,) = storage.folder_of(settings).iterdir()
+    assert kept.read_bytes().count(b"\n") == 1
+    assert b"u1" not in kept.read_bytes()
+    assert [row.get("line") for row in lines(client, url)] == ["7"]
 
 
 def test_a_full_disk_ends_no_job_otherwise(client: TestClient, work: Any, settings: Settings) -> None:
-    id = client.post("/v1/jobs", content=jsonl(BAD), headers=LINES).json()["id"]
-    (storage.folder_of(settings) / f"{id}.part").symlink_to("/dev/full")
-    work()
+    rows = [BAD[0], {"id": "long", "text": "x" * 3_500_000}]
+    id = client.post("/v1/jobs", content=jsonl(rows), headers=LINES).json()["id"]
+    with at_most(3_000_000):
+        work()
     assert client.get(f"/v1/jobs/{id}").json()["state"] == "done"
     assert client.get(f"/v1/jobs/{id}/rejects").status_code == 410
     assert list(storage.folder_of(settings).iterdir()) == []
