@@ -56,6 +56,8 @@ _QUIET: dict[str, Any] = {
     "print_blob": False,
 }
 _TEXTS = ("Agent was kind but nobody fixed my bill.", "n/a", "El envío llegó tarde 😡.")
+_TIMEOUT = 120
+"""Seconds; a call that takes longer ends the run."""
 _JSONL = "application/x-ndjson"
 _LINES = b'{"id": "j1", "text": "Checkout was easy."}\n{"id": "j1", "text": 7}\nno JSON\n'
 
@@ -124,7 +126,7 @@ class Fuzz:
         def ask(case: Case, id: str | None, headers: dict[str, str]) -> None:
             if id is not None:
                 case.path_parameters = {"id": id}
-            self.judge(case, case.call(session=self.client, headers=headers))
+            self.judge(case, case.call(session=self.client, headers=headers, timeout=_TIMEOUT))
 
         ask()
 
@@ -149,7 +151,7 @@ class Fuzz:
 
         class Machine(self.schema.as_state_machine()):  # type: ignore[misc]
             def get_call_kwargs(self, case: Case) -> dict[str, Any]:
-                return {"session": fuzz.client, "headers": fuzz.headers[0]}
+                return {"session": fuzz.client, "headers": fuzz.headers[0], "timeout": _TIMEOUT}
 
             def validate_response(self, response: Response, case: Case, **_: Any) -> None:
                 fuzz.judge(case, response)
