@@ -31,7 +31,8 @@ _KEY = r"^[\x21-\x7e]{1,255}$"
 
 def _option(name: str) -> Any:
     # What is wrong with one is told by `asked`, for forms and queries alike; here it is only documented.
-    return Field(None, json_schema_extra=JOB_OPTIONS[name])
+    option = dict(JOB_OPTIONS[name])
+    return Field(None, description=option.pop("description"), json_schema_extra=option)
 
 
 class Asked(given.Query):
