@@ -19,6 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import models
+from models.masking.masker import Masker
 from service.database import read
 from service.files import Source
 from service.jobs import repository, storage
@@ -49,6 +50,15 @@ def shaped(row: object, error: Mapping[str, Any]) -> dict[str, Any]:
         return {**row, REJECTED: reason}
     line = row.line if isinstance(row, BrokenLineError) else json.dumps(row)
     return {"line": line, REJECTED: reason}
+
+
+def masked(row: dict[str, Any], masker: Masker) -> dict[str, Any]:
+    """Without personal data in what is text, as it would be stored; what is too long to be is left out."""
+    hidden: dict[str, str | None] = {}
+    for name in ("text", "question", "line"):
+        if isinstance(text := row.get(name), str):
+            hidden[name] = masker.mask(text).text if len(text) <= models.MAX_TEXT else None
+    return row | hidden
 
 
 def line_of(row: dict[str, Any]) -> bytes:

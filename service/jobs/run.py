@@ -275,6 +275,8 @@ class Run:
         folder = storage.folder_of(self.settings)
         try:
             rows = rejects.rejected(self.engine, self.job, self._source())
+            if self.masker is not None:
+                rows = map(partial(rejects.masked, masker=self.masker), rows)
             return patiently(partial(rejects.keep, folder, self.job.id, rows), self.stop)
         except (models.InputError, OSError) as error:
             # The list of errors is kept in any case; for want of room no job is held up that is done.

@@ -221,3 +221,17 @@ def test_the_command_for_jobs(client: TestClient, sent: Any, settings: Settings,
     done = CliRunner().invoke(jobs_command, ["rejects", id, "--output", str(out)], env=environment)
     assert done.exit_code == 0, done.output
     assert out.read_text() == client.get(f"/v1/jobs/{id}/rejects").text
+
+
+def test_where_comments_are_masked_rejects_are_too(
+    client: TestClient, settings: Settings, engine_of: sa.Engine, pipeline: models.Pipeline
+) -> None:
+    masking = settings.model_copy(update={"mask": ("email",)})
+    rows = [{"id": "a", "text": "Write to ann.lee@example.com.", "scores": {"nps": 12}}]
+    broken = b"no JSON of ann.lee@example.com\n"
+    url = client.post("/v1/jobs?format=jsonl", content=jsonl(rows) + broken).headers["location"]
+    Worker(engine_of, masking, lambda: pipeline.analyze, threading.Event()).step()
+    given = lines(client, url)
+    assert [row["rejected"]["code"] for row in given] == ["out_of_range", "invalid_json"]
+    assert "example.com" not in json.dumps(given)
+    assert len(given[0]["text"]) == len(rows[0]["text"])  # type: ignore[arg-type]
