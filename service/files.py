@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-import models
 from service.columns import Columns
-from service.packed import MAX_LINE, PACKINGS, Content
+from service.packed import MAX_LINE, PACKINGS, BrokenLineError, Content
 from service.parquet import ParquetSource
 from service.sheets import CsvSource
 
@@ -85,7 +84,7 @@ class JsonLinesSource:
         for number, line in self._lines():
             if line is None:
                 fault = f"line {number:,} is longer than {MAX_LINE:,} bytes"
-                yield models.CommentError(fault, code="line_too_long", field="")
+                yield BrokenLineError(fault, code="line_too_long", line=None)
             elif line.strip():
                 yield self._row(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, number)
 
@@ -99,16 +98,18 @@ class JsonLinesSource:
         return enumerate(sys.stdin.buffer, start=1) if self.content is None else self.content.lines()
 
     def _row(self, line: bytes, number: int) -> object:
+        def broken(fault: str, code: str = "invalid_json") -> BrokenLineError:
+            shown = line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+            return BrokenLineError(f"line {number:,} {fault}", code=code, line=shown)
+
         try:
             row = json.loads(line.decode("utf-8"))
         except UnicodeDecodeError:
-            return models.CommentError(f"line {number:,} is not UTF-8", code="invalid_encoding", field="")
+            return broken("is not UTF-8", "invalid_encoding")
         except json.JSONDecodeError as error:
-            fault = f"line {number:,} is not JSON: {error.msg} at column {error.colno}"
-            return models.CommentError(fault, code="invalid_json", field="")
+            return broken(f"is not JSON: {error.msg} at column {error.colno}")
         except (RecursionError, ValueError):
-            fault = f"line {number:,} is nested too deeply or holds too long a number"
-            return models.CommentError(fault, code="invalid_json", field="")
+            return broken("is nested too deeply or holds too long a number")
         return self.columns.shape(row) if isinstance(row, dict) else row
 
 

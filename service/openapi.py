@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from service.intake import CommentIn
+from service.intake import TOUCHPOINT, CommentIn
 from service.keys.doorkeeper import OPEN, needed
 from service.problems import Problem, documented
 
@@ -42,6 +42,25 @@ COMMENTS_BODY: dict[str, Any] = {
     }
 }
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
+JOB_OPTIONS: dict[str, dict[str, Any]] = {
+    "format": {
+        "pattern": "^(csv|jsonl|ndjson|parquet)([.](gz|zst))?$",
+        "description": "csv, jsonl, ndjson or parquet, with or without .gz or .zst; else as the file's name says.",
+    },
+    "columns": {
+        "contentMediaType": "application/json",
+        "description": 'JSON object: which field is in which column, like {"text": "answer", "nps": "score"}.',
+    },
+    "touchpoint": {"pattern": TOUCHPOINT, "description": "Touchpoint of the rows that name none."},
+    "ids": {
+        "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        "description": "Rows without an id get this, a hyphen and their number, from 1.",
+    },
+    "sha256": {
+        "pattern": "^[0-9a-f]{64}$",
+        "description": "Of the file, hexadecimal: it is refused if it arrives otherwise.",
+    },
+}
 JOB_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -52,10 +71,7 @@ JOB_BODY: dict[str, Any] = {
                     "required": ["file"],
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
-                        **{
-                            name: {"type": "string"}
-                            for name in ("format", "columns", "touchpoint", "ids", "sha256")
-                        },
+                        **{name: {"type": "string", **option} for name, option in JOB_OPTIONS.items()},
                     },
                     "additionalProperties": False,
                 }

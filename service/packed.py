@@ -28,6 +28,14 @@ _FREE = 67_108_864
 _BUFFER = 262_144
 
 
+class BrokenLineError(models.CommentError):
+    """A line of a file that is no row; `line` is it as far as it can be shown, None if it is too long."""
+
+    def __init__(self, detail: str, *, code: str, line: str | None) -> None:
+        super().__init__(detail, code=code, field="")
+        self.line = line
+
+
 @dataclass(frozen=True)
 class Content:
     """The content of a file; `name` is what people call it. Without a `limit` it may unpack to any size."""

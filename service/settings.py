@@ -67,8 +67,9 @@ class Settings(BaseSettings):
     max_batch: int = Field(default=500, ge=1, description="Most comments in one request.")
     files: Path | None = Field(
         default=None,
-        description="Folder for uploaded files until their jobs end, one for each database; every worker must "
-        "see it. If not set: beside the SQLite file, with its name and `-files`, else `listenwell-files`.",
+        description="Folder for uploaded files until their jobs end, and for rows that they rejected; one for each "
+        "database; every worker must see it. If not set: beside the SQLite file, with its name and `-files`, "
+        "else `listenwell-files`.",
     )
     max_upload_bytes: int = Field(
         default=2_147_483_648, ge=1, description="Largest file that a job may be given, in bytes."
@@ -106,6 +107,12 @@ class Settings(BaseSettings):
         default="info", description="How much is logged."
     )
 
+    keep_rejects_days: float = Field(
+        default=7,
+        ge=0,
+        description="The rows of a job's file that could not be stored can be fetched for so many days after its "
+        "end; 0 to keep none.",
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines for people, or one JSON object a line."
     )

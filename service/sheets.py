@@ -1,12 +1,13 @@
 """CSV: UTF-8 with or without a byte order mark, a header, commas, double quotes, one record a row."""
 
 import csv
+import io
 from collections.abc import Iterator
 from typing import Any
 
 import models
 from service.columns import SCORES, Columns
-from service.packed import MAX_LINE, Content
+from service.packed import MAX_LINE, BrokenLineError, Content
 
 _REMEDY = "save it as CSV UTF-8, or convert it: iconv -f LATIN1 -t UTF-8"
 
@@ -35,7 +36,7 @@ class CsvSource:
         for line, cells in records:
             if len(cells) != len(names):
                 fault = f"line {line:,} has {len(cells)} cells, the header has {len(names)}"
-                yield models.CommentError(fault, code="invalid_csv", field="")
+                yield BrokenLineError(fault, code="invalid_csv", line=_joined(cells))
             else:
                 yield self._row(dict(zip(names, cells, strict=True)))
 
@@ -84,6 +85,12 @@ class CsvSource:
             elif cell.strip():
                 row[column] = _number(cell) if name.removeprefix("scores.") in SCORES else cell.strip()
         return self.columns.shape(row)
+
+
+def _joined(cells: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()
 
 
 def _number(cell: str) -> int | float | str:

@@ -1,8 +1,10 @@
 """Does the memory of a back-fill grow with its file? A large file, a tagger that costs nothing, RSS on the way.
 
     python -m tests.memory --rows 1000000 --look 100000 [--database URL]
+    python -m tests.memory --empty-lines 10000000
 
-Prints a line at each look and, at the end, how much RSS grew between the first look and the last row.
+The second one has a file of so many empty lines before its one row. Prints a line at the start and at each look
+and, at the end, how much RSS grew between the first look and the last row.
 """
 
 import argparse
@@ -30,17 +32,22 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--look", type=int, default=100_000, help="rows between two looks")
     parser.add_argument("--database", help="SQLAlchemy URL; a temporary SQLite file if not given")
+    parser.add_argument(
+        "--empty-lines", type=int, default=0, help="before the rows, of which there is then one"
+    )
     given = parser.parse_args()
+    given.rows = 1 if given.empty_lines else given.rows
     with tempfile.TemporaryDirectory() as folder:
         url = given.database or f"sqlite:///{folder}/memory.db"
         settings = Settings(database_url=url, files=Path(folder) / "files", model="weightless")
         engine = open_engine(url)
         migrate(engine)
         with write(engine) as conn:
-            job = repository.create(conn, _job(settings, given.rows))
+            job = repository.create(conn, _job(settings, given.rows, given.empty_lines))
             assert leases.claim_one(conn, job.key, "memory", 60)
         looks = Looks(given.look)
         run = Run(engine, job, "memory", Fake(), settings, stop=threading.Event(), on_batch=looks)
+        looks.look()
         print(run.work(), _counts(engine.url.get_backend_name(), job, looks), flush=True)  # noqa: T201
         looks.conclude()
         engine.dispose()
@@ -75,13 +82,14 @@ class Looks:
     def look(self) -> None:
         """Note and print where it stands."""
         self.seen.append((self.rows, rss()))
-        rate = self.rows / (time.monotonic() - self._start)
-        print(f"row {self.rows:>9,}: {self.seen[-1][1]:.1f} MiB, {rate:,.0f} rows/s", flush=True)  # noqa: T201
+        seconds = time.monotonic() - self._start
+        told = f"{self.seen[-1][1]:.1f} MiB, {self.rows / seconds:,.0f} rows/s, {seconds:.1f} s"
+        print(f"row {self.rows:>9,}: {told}", flush=True)  # noqa: T201
 
     def conclude(self) -> None:
         """From the first look to the end."""
         self.look()
-        (first, then), (last, now) = self.seen[0], self.seen[-1]
+        (first, then), (last, now) = self.seen[min(1, len(self.seen) - 2)], self.seen[-1]
         print(f"RSS grew by {now - then:+.1f} MiB between row {first:,} and row {last:,}")  # noqa: T201
 
 
@@ -90,9 +98,11 @@ def rss() -> float:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE
 
 
-def _job(settings: Settings, rows: int) -> NewJob:
+def _job(settings: Settings, rows: int, empty_lines: int) -> NewJob:
     id = "0" * 32
     with storage.Incoming(storage.folder_of(settings), id, 2**40) as file:
+        for _ in range(empty_lines // 1_000):
+            file.write(b"\n" * 1_000)
         for number in range(rows):
             row = {"id": f"m{number}", "text": f"Agent {number} was kind.", "touchpoint": "till"}
             row["occurred_at"] = f"2026-{number % 10 + 1:02}-{number % 28 + 1:02}T09:00:00Z"

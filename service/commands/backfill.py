@@ -27,8 +27,10 @@ from service.files import STREAM, open_source, split_format
 from service.jobs import foreground
 from service.jobs import repository as jobs
 from service.jobs.aside import Aside
-from service.jobs.records import Job, LeaseLost, Options
+from service.jobs.records import FILE_CHANGED, Job, LeaseLost, Options
+from service.jobs.rejects import line_of, rejected, shaped
 from service.jobs.run import BATCH, Run
+from service.jobs.unchanged import Unchanged
 from service.jobs.worker import new_owner
 from service.metrics import Rules, overview
 from service.settings import Settings
@@ -41,10 +43,11 @@ _CHUNK = 1_000
 class Tally:
     """What became of the rows."""
 
-    def __init__(self, errors: IO[str] | None) -> None:
+    def __init__(self, errors: IO[str] | None, rejects: IO[bytes] | None) -> None:
         self.outcomes = Counter({"created": 0, "replayed": 0, "replaced": 0, "failed": 0})
         self.listed: list[Mapping[str, Any]] = []
         self._errors = errors
+        self.rejects = rejects
 
     def add(self, outcomes: list[str], errors: list[dict[str, Any]]) -> None:
         """Count one batch; the first failures are kept to be listed, all go to the file of errors."""
@@ -80,6 +83,11 @@ class Tally:
 @click.option(
     "--errors", type=click.File("w", encoding="utf-8"), help="Write all failed rows there as JSON lines."
 )
+@click.option(
+    "--rejects",
+    type=click.File("wb"),
+    help="Write all failed rows themselves there, to be corrected and sent again.",
+)
 @tenant_option
 @click.pass_context
 def backfill(
@@ -90,6 +98,7 @@ def backfill(
     engine: str,
     id_from_line: bool,
     errors: IO[str] | None,
+    rejects: IO[bytes] | None,
     tenant: str,
 ) -> None:
     """Tag and store the comments of INPUT (.csv, .jsonl, .parquet, also .gz and .zst; or - for JSON lines)."""
@@ -97,7 +106,7 @@ def backfill(
     open_source(input, columns)
     options = Options(columns=columns, touchpoint=touchpoint, ids=_stem(input) if id_from_line else None)
     pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
-    tally = Tally(errors)
+    tally = Tally(errors, rejects)
     with tracing.on(), store(settings) as database:
         if input == STREAM:
             stopped = _stream(Desk(database, Watched(pipeline.analyze), settings), options, tenant, tally)
@@ -127,17 +136,20 @@ class FileWork:
 
         Raises `InputError` where the file cannot be read to its end; what came before is stored and counted.
         """
-        unchanged = foreground.Unchanged(input)
+        unchanged = Unchanged(input)
         new, owner = foreground.backfill_job(input, tenant, options), new_owner()
         with foreground.held(self.database, new, owner, self.settings) as job:
             stopped = self._work(job, owner, unchanged)
         job = foreground.current(self.database, job)
         _read(self.database, job, tally)
+        if tally.rejects is not None and job.error_code != FILE_CHANGED:
+            rows = rejected(self.database, job, open_source(input, options.columns))
+            tally.rejects.writelines(map(line_of, rows))
         if job.state == "failed":
             raise models.InputError(f"{tally.line()}; {job.error_detail}", code=str(job.error_code))
         return stopped and job.state != "done"
 
-    def _work(self, job: Job, owner: str, unchanged: foreground.Unchanged) -> bool:
+    def _work(self, job: Job, owner: str, unchanged: Unchanged) -> bool:
         if job.position:
             click.echo(f"Going on behind row {job.position:,}, where it was stopped.", err=True)
         with progress() as bar:
@@ -179,6 +191,9 @@ def _stream(desk: Desk, options: Options, tenant: str, tally: Tally) -> bool:
             for start, items in batches(rows, BATCH):
                 results = desk.record(items, tenant=tenant, seen=seen)
                 moved = [error | {"index": start + error["index"]} for error in results.errors]
+                if tally.rejects is not None:
+                    failed = (shaped(items[error["index"] - start], error) for error in moved)
+                    tally.rejects.writelines(map(line_of, failed))
                 tally.add([result["outcome"] for result in results.results], moved)
                 bar.advance(task, len(items))
         except KeyboardInterrupt:

@@ -1,6 +1,7 @@
-"""`listenwell jobs list|show|cancel`: what is worked on, and how far it is."""
+"""`listenwell jobs list|show|cancel|rejects`: what is worked on, how far it is, and what could not be stored."""
 
 import json
+from typing import BinaryIO
 
 import click
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ import models
 from service.commands.given import read_settings, store, tenant_option
 from service.commands.table import output
 from service.database import read, write
-from service.jobs import leases, repository, storage
+from service.jobs import leases, rejects, repository, storage
 from service.jobs.answers import job_json
 from service.jobs.records import Job
 
@@ -57,8 +58,22 @@ def cancel(id: str, tenant: str) -> None:
         job = _find(engine, tenant, id)
         with write(engine) as conn:
             cancelled = leases.cancel(conn, tenant, id)
-        storage.remove(storage.folder_of(settings), job.source)
+        storage.remove_all(storage.folder_of(settings), job.source, job.id)
         click.echo("cancelled" if cancelled else f"it had ended: {_find(engine, tenant, id).state}")
+
+
+@jobs.command("rejects")
+@click.argument("id")
+@click.option(
+    "--output", type=click.File("wb", lazy=True), default="-", help="Where to; else standard output."
+)
+@tenant_option
+def rejects_(id: str, output: BinaryIO, tenant: str) -> None:
+    """The rows that a job rejected, each with the reason, as JSON lines to be corrected and sent again."""
+    settings = read_settings()
+    with store(settings) as engine:
+        for lines in rejects.fetch(engine, _find(engine, tenant, id), settings):
+            output.write(lines)
 
 
 def _find(engine: sa.Engine, tenant: str, id: str) -> Job:

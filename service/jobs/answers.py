@@ -41,6 +41,7 @@ class JobOut(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    rejects_until: datetime | None = Field(description="Until when its rejected rows can be fetched.")
     kept_until: datetime | None = Field(description="When an ended job is removed; its comments stay.")
 
 
@@ -76,5 +77,6 @@ def job_json(job: Job, keep_days: int) -> dict[str, Any]:
         "created_at": rfc3339(job.created_at),
         "started_at": rfc3339(job.started_at) if job.started_at else None,
         "finished_at": rfc3339(ended) if ended else None,
+        "rejects_until": rfc3339(job.rejects_until) if job.rejects_until else None,
         "kept_until": rfc3339(ended + timedelta(days=keep_days)) if ended else None,
     }

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -20,7 +21,8 @@ from service.database import read
 from service.events import outbox
 from service.intake import Accepted, Intake, take
 from service.jobs import repository as jobs
-from service.jobs.records import Item, Job, Options
+from service.jobs.records import ERASED, Item, Job, Options
+from service.privacy import repository as audit
 
 Tagged = list[tuple[Accepted, models.Analysis]]
 
@@ -37,10 +39,12 @@ class Batch:
 
     def store(self, conn: Connection, job: Job) -> Counter[str]:
         """Write all but the job's own row, inside the caller's transaction; how many rows became what."""
+        erased = self._erased(conn, job)
         outcomes = dict.fromkeys(self.replayed, "replayed")
-        outcomes.update(_save(conn, job.tenant, self.tagged, job.created_at))
+        tagged = [pair for pair in self.tagged if pair[0].index not in erased]
+        outcomes.update(_save(conn, job.tenant, tagged, job.created_at))
         items = [
-            Item(self.first + one.index, comment_id=one.record.id, outcome=outcomes[one.index])
+            self._gone(one) if one.index in erased else self._stored(one, outcomes[one.index])
             for one in self.intake.accepted
         ]
         items += [
@@ -49,6 +53,27 @@ class Batch:
         ]
         jobs.add_items(conn, job.key, job.tenant, items)
         return Counter(item.outcome or "failed" for item in items)
+
+    def fitting(self, most: int) -> int:
+        """How many of the rows, from the first on, have no more than so many to be tagged."""
+        fresh = [one.index for one in self.intake.accepted if one.index not in self.replayed]
+        return self.size if len(fresh) <= most else fresh[most]
+
+    def _erased(self, conn: Connection, job: Job) -> set[int]:
+        """Indexes of rows that were erased after the job was sent: they must not come back."""
+        records = [one.record for one in self.intake.accepted]
+        buried = partial(audit.buried, conn, job.tenant, job.created_at)
+        ids = buried("comment", [record.id for record in records])
+        customers = buried("customer", [record.customer_id for record in records if record.customer_id])
+        accepted = self.intake.accepted
+        return {a.index for a in accepted if a.record.id in ids or a.record.customer_id in customers}
+
+    def _stored(self, one: Accepted, outcome: str) -> Item:
+        return Item(self.first + one.index, comment_id=one.record.id, outcome=outcome)
+
+    def _gone(self, one: Accepted) -> Item:
+        # Its id is not kept either.
+        return Item(self.first + one.index, None, None, ERASED, "id", "was erased after the file was sent")
 
 
 def judge(

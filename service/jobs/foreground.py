@@ -21,29 +21,6 @@ from service.jobs.records import Job, Kind, LeaseLost, NewJob, Options
 from service.settings import Settings
 
 
-class Unchanged:
-    """Asked again and again whether a file is still what it was at first, by its size and time of change."""
-
-    def __init__(self, path: str) -> None:
-        self.file = Path(path)
-        self._first = self._look()
-
-    def __call__(self) -> models.InputError | None:
-        """The error ("file_changed") if it is not."""
-        if self._look() == self._first:
-            return None
-        return models.InputError(
-            f"{self.file.name}: changed while it was read; run the same again", code="file_changed"
-        )
-
-    def _look(self) -> tuple[int, int] | None:
-        try:
-            found = self.file.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_size, found.st_mtime_ns
-
-
 def backfill_job(path: str, tenant: str, options: Options) -> NewJob:
     """The job of a file on this machine. Raises `InputError` ("unreadable_file")."""
     file = Path(path)

@@ -78,7 +78,8 @@ def hold(conn: Connection, key: int, owner: str, seconds: float) -> None:
 def advance(conn: Connection, key: int, position: int, outcomes: Counter[str], *, rate: float | None) -> None:
     """Count a batch; only in a transaction that holds the job."""
     counts = {name: job.c[name] + outcomes[name] for name in OUTCOMES}
-    values: Mapping[str, Any] = {"position": position, "rate": rate, "attempts": 0, **counts}
+    over = {"attempts": 0, "error_code": None, "error_detail": None}  # whatever kept it from going on
+    values: Mapping[str, Any] = {"position": position, "rate": rate, **over, **counts}
     conn.execute(sa.update(job).where(job.c.key == key).values(values))
 
 
@@ -88,11 +89,17 @@ def set_total(conn: Connection, key: int, total: int | None) -> None:
 
 
 def release(
-    conn: Connection, key: int, *, after: float = 0, code: str | None = None, detail: str | None = None
+    conn: Connection,
+    key: int,
+    *,
+    after: float = 0,
+    code: str | None = None,
+    detail: str | None = None,
+    failed: bool = False,
 ) -> None:
-    """Give a held job back, to be claimed again after some seconds.
+    """Give a held job back, to be claimed again after some seconds; `code` says why it waits.
 
-    With a `code` it is a failed attempt and says why; without one it is a worker that was asked to stop.
+    Only a `failed` attempt counts as one: a worker that was asked to stop, or a quota, is not the job's fault.
     """
     values: dict[str, Any] = {
         "state": "queued",
@@ -102,17 +109,24 @@ def release(
         "error_code": code,
         "error_detail": detail,
     }
-    if code is None:
+    if not failed:
         values["attempts"] = sa.case((job.c.attempts > 0, job.c.attempts - 1), else_=0)
     conn.execute(sa.update(job).where(job.c.key == key).values(values))
 
 
 def finish(
-    conn: Connection, key: int, state: State, *, code: str | None = None, detail: str | None = None
+    conn: Connection,
+    key: int,
+    state: State,
+    *,
+    code: str | None = None,
+    detail: str | None = None,
+    rejects: timedelta | None = None,
 ) -> None:
-    """End a job; only in a transaction that holds it."""
+    """End a job; only in a transaction that holds it. `rejects` is how long its rejected rows are kept."""
+    moment = database_time(conn)
     ended: dict[str, Any] = {"state": state, "error_code": code, "error_detail": detail}
-    _end(conn, key, ended, database_time(conn))
+    _end(conn, key, ended | {"rejects_until": rejects and moment + rejects}, moment)
 
 
 def cancel(conn: Connection, tenant: str, id: str) -> bool:
@@ -122,6 +136,19 @@ def cancel(conn: Connection, tenant: str, id: str) -> bool:
     if key is not None:
         _end(conn, key, {"state": "cancelled"}, database_time(conn))
     return key is not None
+
+
+def lock_readers(conn: Connection, tenant: str) -> bool:
+    """Whether any job of the tenant has rows to store or to give back; none of them can store now.
+
+    Whoever erases calls this first: a batch that is being stored is waited for, and its comments are then seen.
+    """
+    given = (job.c.tenant == tenant) & (job.c.kind != "rescore")
+    active = sa.select(job.c.key).where(given, job.c.state.in_(ACTIVE)).order_by(job.c.key)
+    if conn.scalars(active.with_for_update(read=True)).all():
+        return True
+    kept = sa.select(job.c.key).where(given, job.c.rejects_until > database_time(conn)).limit(1)
+    return conn.scalar(kept) is not None
 
 
 def _claimable(kind: Kind, moment: datetime) -> sa.Select[Any]:

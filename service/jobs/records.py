@@ -10,6 +10,11 @@ import models
 Kind = Literal["upload", "backfill", "rescore"]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 ACTIVE: tuple[State, ...] = ("queued", "running")
+ERASED = "erased"
+"""The code of a row that was erased, itself or its customer, after the job was sent."""
+FILE_CHANGED = "file_changed"
+REJECTED = "rejected"
+"""Where a rejected row that is given back says why; it may be sent again with it."""
 OUTCOMES = ("created", "replayed", "replaced", "failed")
 
 
@@ -38,6 +43,8 @@ class Options:
     def complete(self, row: object, number: int) -> object:
         """The row with what the options add; `number` counts from 1."""
         if isinstance(row, dict):
+            if isinstance(row.get(REJECTED), dict):
+                del row[REJECTED]
             if self.touchpoint is not None and row.get("touchpoint") is None:
                 row["touchpoint"] = self.touchpoint
             if self.ids is not None and row.get("id") is None:
@@ -57,6 +64,7 @@ class NewJob:
     options: dict[str, Any]
     digest: str
     idempotency_key: str | None = None
+    key_id: str | None = None
     total: int | None = None
 
 
@@ -83,6 +91,7 @@ class Job(NewJob):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    rejects_until: datetime | None
     lapsed: bool
 
     @property

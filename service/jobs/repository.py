@@ -91,6 +91,17 @@ def active_sources(conn: Connection) -> set[str]:
     return set(conn.scalars(sa.select(job.c.source).where(job.c.state.in_(ACTIVE), job.c.kind == "upload")))
 
 
+def rejecting(conn: Connection) -> list[Job]:
+    """The jobs whose rejected rows are kept."""
+    return list(_jobs(conn, job.c.rejects_until.is_not(None), None))
+
+
+def end_rejects(conn: Connection) -> list[str]:
+    """Ids of the jobs whose rejected rows are kept no longer, from now on."""
+    over = sa.update(job).where(job.c.rejects_until <= database_time(conn)).values(rejects_until=None)
+    return list(conn.scalars(over.returning(job.c.id)))
+
+
 def used_ids(conn: Connection, job_key: int, tenant: str, ids: Sequence[str]) -> set[str]:
     """Those of the ids that earlier rows of the job have."""
     query = (
@@ -159,7 +170,7 @@ def _one(conn: Connection, condition: sa.ColumnElement[bool]) -> Job | None:
     return next(_jobs(conn, condition, 1), None)
 
 
-def _jobs(conn: Connection, condition: sa.ColumnElement[bool], limit: int) -> Iterator[Job]:
+def _jobs(conn: Connection, condition: sa.ColumnElement[bool], limit: int | None) -> Iterator[Job]:
     lapsed = is_lapsed(database_time(conn)).label("lapsed")
     query = sa.select(job, lapsed).where(condition).order_by(job.c.key.desc()).limit(limit)
     return (Job(**row) for row in conn.execute(query).mappings())

@@ -13,6 +13,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -25,11 +27,13 @@ from service import database, tracing
 from service.analyse import Tagger
 from service.database import write
 from service.files import Source, open_source
-from service.jobs import leases, storage
+from service.jobs import leases, rejects, storage
 from service.jobs import repository as jobs
 from service.jobs.batch import Batch, judge, tag
-from service.jobs.records import Job, LeaseLost, Options, State
+from service.jobs.records import FILE_CHANGED, Job, LeaseLost, Options, State
+from service.keys.limits import Quota, Standing
 from service.privacy.masking import masker_of
+from service.privacy.repository import forget_tombstones
 from service.settings import Settings
 
 BATCH = 16
@@ -134,6 +138,7 @@ class Run:
         self.on_batch = on_batch
         self.check = check
         self.lease = Lease(engine, job.key, owner, settings.lease_seconds)
+        self.quota = Quota(engine, job.key_id)
         self.position = job.position
         self._pace = Pace()
 
@@ -154,9 +159,14 @@ class Run:
                     return self._end("failed", changed)
                 if batch:
                     with batch_span(self.job, self.position, len(batch)):
-                        self._take(batch)
+                        standing = self._take(batch)
+                    if standing:
+                        return self._wait(standing)
                 if fault is not None:
                     return self._end("failed", fault)
+            # What was cut off at the end of a batch looks like the file's end.
+            if changed := self.check():
+                return self._end("failed", changed)
             return self._end("done", None)
 
     def _source(self) -> Source:
@@ -184,25 +194,54 @@ class Run:
 
         patiently(note, self.stop)
 
-    def _take(self, rows: list[object]) -> None:
-        judged = patiently(lambda: judge(self.engine, self.job, rows, self.position, self.masker), self.stop)
-        tagged = tag(judged, self.tagger)
-        if self.lease.lost.is_set():
-            raise LeaseLost("the job was cancelled, or another worker has it")
-        patiently(lambda: self._commit(tagged), self.stop)
-        self.position += tagged.size
-        self.on_batch(tagged.size)
+    def _take(self, rows: list[object]) -> Standing | None:
+        """Work on rows that follow each other; where the quota is used up before the last one, how it stands."""
+        while rows:
+            standing = patiently(self.quota.standing, self.stop)
+            judged = self._judge(rows)
+            size = judged.size if standing is None else judged.fitting(standing.remaining)
+            if size == 0:
+                return standing
+            tagged = tag(judged if size == judged.size else self._judge(rows[:size]), self.tagger)
+            if self.lease.lost.is_set():
+                raise LeaseLost("the job was cancelled, or another worker has it")
+            if patiently(partial(self._commit, tagged), self.stop):
+                self.position += size
+                self.on_batch(size)
+                rows = rows[size:]
+        return None
 
-    def _commit(self, batch: Batch) -> None:
+    def _judge(self, rows: list[object]) -> Batch:
+        return patiently(lambda: judge(self.engine, self.job, rows, self.position, self.masker), self.stop)
+
+    def _commit(self, batch: Batch) -> bool:
+        """False if the quota went to somebody else meanwhile: then nothing is written."""
         after = batch.first + batch.size
         with write(self.engine) as conn:
             # First of all, so that who has lost the job waits for nothing and writes nothing.
             self.lease.hold(conn)
             # The answer to a commit can be lost where the commit was not.
             if jobs.by_key(conn, self.job.key).position == after:
-                return
+                return True
+            if not self.quota.take(conn, len(batch.tagged)):
+                return False
             outcomes = batch.store(conn, self.job)
             leases.advance(conn, self.job.key, after, outcomes, rate=self._pace.mark(after))
+            return True
+
+    def _wait(self, standing: Standing) -> State:
+        detail = (
+            f"this key's {standing.limit:,} comments a day are used up; behind row {self.position:,} it goes on "
+            "by itself when the next day begins (UTC)"
+        )
+
+        def release() -> None:
+            with write(self.engine) as conn:
+                self.lease.hold(conn)
+                leases.release(conn, self.job.key, after=standing.reset, code="rate_limited", detail=detail)
+
+        patiently(release, self.stop)
+        return "queued"
 
     def _give_back(self) -> State:
         def release() -> None:
@@ -215,16 +254,34 @@ class Run:
 
     def _end(self, state: State, fault: models.InputError | None) -> State:
         code, detail = (fault.code, f"after row {self.position:,}: {fault.detail}") if fault else (None, None)
+        kept = self.job.kind == "upload" and code != FILE_CHANGED and self._keep_rejects()
+        keep = timedelta(days=self.settings.keep_rejects_days) if kept else None
 
         def finish() -> None:
             with write(self.engine) as conn:
                 self.lease.hold(conn)
                 if state == "done":
                     leases.set_total(conn, self.job.key, self.position)
-                leases.finish(conn, self.job.key, state, code=code, detail=detail)
+                leases.finish(conn, self.job.key, state, code=code, detail=detail, rejects=keep)
+                forget_tombstones(conn)
 
         patiently(finish, self.stop)
         return state
+
+    def _keep_rejects(self) -> bool:
+        """Before the job ends: whoever is killed in between leaves it to be ended again."""
+        if not self.settings.keep_rejects_days:
+            return False
+        folder = storage.folder_of(self.settings)
+        try:
+            rows = rejects.rejected(self.engine, self.job, self._source())
+            if self.masker is not None:
+                rows = map(partial(rejects.masked, masker=self.masker), rows)
+            return patiently(partial(rejects.keep, folder, self.job.id, rows), self.stop)
+        except (models.InputError, OSError) as error:
+            # The list of errors is kept in any case; for want of room no job is held up that is done.
+            log.error("job %s: its rejected rows cannot be kept: %s", self.job.id, error)
+            return False
 
 
 def batch_span(job: Job, first: int, size: int) -> AbstractContextManager[object]:

@@ -1,5 +1,8 @@
 """Where uploaded files lie until their jobs end: one folder, one file a job, named by the job's id.
 
+Of an ended job the rows that it rejected stay for a while, in `ID.rejects`.
+
+
 A file is written under `ID.part`, brought to the disk and renamed, and only then is the job made: a job that was
 acknowledged has its file, whatever is pulled. What a kill leaves behind is swept away a day later.
 """
@@ -18,7 +21,7 @@ import sqlalchemy as sa
 import models
 from service.settings import Settings
 
-_OURS = re.compile(r"[0-9a-f]{32}\.(part|(csv|jsonl|parquet)(\.gz|\.zst)?)|\.unpacked-\w+")
+_OURS = re.compile(r"[0-9a-f]{32}\.(part|rejects|(csv|jsonl|parquet)(\.gz|\.zst)?)|\.(unpacked|rejects)-\w+")
 _DAY = 86_400
 
 
@@ -91,10 +94,21 @@ class Incoming:
         return name
 
 
+def rejects_of(folder: Path, id: str) -> Path:
+    """Where the rows lie that a job rejected."""
+    return folder / f"{id}.rejects"
+
+
 def remove(folder: Path, name: str) -> None:
     """Remove a file of ours, if it is still there; the file of a back-fill is its owner's and stays."""
     if _OURS.fullmatch(name):
         (folder / name).unlink(missing_ok=True)
+
+
+def remove_all(folder: Path, name: str, id: str) -> None:
+    """Remove the file of a job and the rows that it rejected."""
+    remove(folder, name)
+    rejects_of(folder, id).unlink(missing_ok=True)
 
 
 def sweep(folder: Path, needed: Collection[str]) -> int:

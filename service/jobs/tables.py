@@ -22,6 +22,8 @@ job = sa.Table(
     sa.Column("options", sa.JSON, nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("idempotency_key", sa.String(255)),
+    # The key that sent it, whose limits its rows count towards; null where nobody needed one.
+    sa.Column("key_id", sa.String(16)),
     sa.Column("position", sa.BigInteger, nullable=False),
     sa.Column("total", sa.BigInteger),
     sa.Column("created", sa.BigInteger, nullable=False),
@@ -37,6 +39,8 @@ job = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("started_at", UtcDateTime),
     sa.Column("finished_at", UtcDateTime),
+    # Until when the rows that failed are kept beside the list of them; null where none are.
+    sa.Column("rejects_until", UtcDateTime),
     sa.UniqueConstraint("id"),
     sa.UniqueConstraint("tenant", "idempotency_key"),
     sa.Index(None, "state", "key"),

@@ -18,10 +18,12 @@ import sqlalchemy as sa
 import models
 from service.analyse import Tagger
 from service.database import read, write
-from service.jobs import leases, storage
+from service.jobs import leases, rejects, storage
 from service.jobs import repository as jobs
 from service.jobs.records import Job, LeaseLost
 from service.jobs.run import AWAY, Run, Stopped
+from service.jobs.unchanged import AsSent
+from service.privacy.repository import forget_tombstones
 from service.settings import Settings
 
 _POLL = 1.0
@@ -87,7 +89,8 @@ class Worker:
     def _work(self, job: Job) -> None:
         log.info("job %s: from row %d", job.id, job.position)
         try:
-            run = Run(self.engine, job, self.owner, self._ready(), self.settings, stop=self.stop)
+            check = AsSent(storage.folder_of(self.settings) / job.source, job)
+            run = Run(self.engine, job, self.owner, self._ready(), self.settings, stop=self.stop, check=check)
             state = run.work()
         except (LeaseLost, Stopped) as error:
             log.info("job %s: %s", job.id, error.detail)
@@ -114,7 +117,7 @@ class Worker:
                 leases.hold(conn, job.key, self.owner, self.settings.lease_seconds)
             except LeaseLost:
                 return
-            leases.release(conn, job.key, after=_RETRY_AFTER, code=code, detail=detail)
+            leases.release(conn, job.key, after=_RETRY_AFTER, code=code, detail=detail, failed=True)
 
 
 def clear(engine: sa.Engine, settings: Settings) -> None:
@@ -123,9 +126,21 @@ def clear(engine: sa.Engine, settings: Settings) -> None:
         expired = jobs.expired(conn, settings.keep_jobs_days)
     for key in expired:
         remove(engine, key)
+    folder = storage.folder_of(settings)
+    with write(engine) as conn:
+        for id in jobs.end_rejects(conn):
+            storage.rejects_of(folder, id).unlink(missing_ok=True)
+        forget_tombstones(conn)
     with read(engine) as conn:
-        needed = jobs.active_sources(conn)
-    storage.sweep(storage.folder_of(settings), needed)
+        rejecting = jobs.rejecting(conn)
+        needed = jobs.active_sources(conn) | {storage.rejects_of(folder, job.id).name for job in rejecting}
+    storage.sweep(folder, needed)
+    for job in rejecting:
+        try:
+            rejects.purge(engine, job, folder)
+        except OSError as error:
+            # Until then they are left out when they are fetched.
+            log.error("job %s: erased rows are still among its rejects: %s", job.id, error)
 
 
 def remove(engine: sa.Engine, key: int) -> None:

@@ -44,6 +44,11 @@ class Meter:
         self._key = key
         self.standing: Standing | None = None
 
+    @property
+    def key_id(self) -> str | None:
+        """The key's id, for what is counted later."""
+        return self._key.id if self._key else None
+
     def take(self, measure: Measure, amount: int = 1) -> None:
         """Count this much. Raises `InputError` "rate_limited" if the limit does not allow it."""
         if self._engine is None or self._key is None or amount == 0:
@@ -62,6 +67,34 @@ class Meter:
             raise _refused(measure, amount, self.standing)
         # What is told of by itself is the limit on requests, which every call has.
         self.standing = self.standing or _standing(most, used)
+
+
+class Quota:
+    """The comments a day of the key that sent a job; without a key, or a limit of it, there is none."""
+
+    def __init__(self, engine: sa.Engine, key_id: str | None) -> None:
+        self._engine = engine
+        self._id = key_id or ""
+        with read(engine) as conn:
+            found = repository.find(conn, self._id) if key_id else None
+        self._most = None if found is None else found[0].comments_per_day
+
+    def standing(self) -> Standing | None:
+        """What is left of it now; None if there is no limit."""
+        if self._most is None:
+            return None
+        with read(self._engine) as conn:
+            used = repository.usage(conn, self._id, "comments", seconds=_SECONDS["comments"])
+        return _standing(self._most, used)
+
+    def take(self, conn: sa.Connection, amount: int) -> bool:
+        """Count this much in the caller's transaction; false if that would be more than the limit."""
+        if self._most is None or amount == 0:
+            return True
+        if amount > self._most:
+            return False
+        day = _SECONDS["comments"]
+        return repository.take(conn, self._id, "comments", amount, most=self._most, seconds=day) is not None
 
 
 def _standing(most: int, usage: repository.Usage) -> Standing:

@@ -1,8 +1,8 @@
 """Erasing comments, with all that must go or be told with them, in the caller's one transaction.
 
 The comment's analysis and its share of the metrics go in `repository`; here follow what the outbox and the kept
-answers hold of it, the events that tell of it, and one audit line without content. Erasing again finds nothing
-and changes nothing.
+answers hold of it, the events that tell of it, and one audit line without content. While jobs still have rows to
+read, a tombstone keeps them from bringing back what was erased. Erasing again finds nothing and changes nothing.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from service.database import read, write
 from service.etags import etag, matches
 from service.events import outbox
 from service.idempotency import repository as answers
+from service.jobs import leases
 from service.privacy import repository as audit
 from service.privacy.repository import AuditLine, What
 
@@ -29,10 +30,13 @@ def erase_comment(conn: Connection, tenant: str, id: str, actor: str, *, if_matc
 
     Raises `InputError` "changed_meanwhile" if `if_match` is given and names another state of it.
     """
+    has_readers = leases.lock_readers(conn, tenant)
     if if_match is not None:
         stored = repository.locked(conn, tenant, id)
         if stored is not None and not matches(if_match, etag(stored)):
             raise models.InputError("the comment is not as it was when it was read", code="changed_meanwhile")
+    if has_readers:
+        audit.bury(conn, tenant, "comment", id)
     if not repository.delete(conn, tenant, id):
         return False
     _follow(conn, tenant, [id], "comment", id, actor)
@@ -41,6 +45,8 @@ def erase_comment(conn: Connection, tenant: str, id: str, actor: str, *, if_matc
 
 def erase_customer(conn: Connection, tenant: str, customer_id: str, actor: str) -> int:
     """Erase all comments of one customer; how many there were."""
+    if leases.lock_readers(conn, tenant):
+        audit.bury(conn, tenant, "customer", customer_id)
     ids = repository.delete_customer(conn, tenant, customer_id)
     _follow(conn, tenant, ids, "customer", customer_id, actor)
     return len(ids)

@@ -1,7 +1,8 @@
-"""Every SQL statement on the audit of erasure, on retention and on the installation's salt."""
+"""Every SQL statement on the audit of erasure, on tombstones, on retention and on the installation's salt."""
 
 import hmac
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -9,7 +10,11 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.privacy.tables import erasure, installation, retention
+from service.clock import database_time
+from service.database import chunks
+from service.jobs.records import ACTIVE
+from service.jobs.tables import job
+from service.privacy.tables import erasure, installation, retention, tombstone
 from service.rollup_repository import upserter
 
 What = Literal["comment", "customer", "retention"]
@@ -55,8 +60,41 @@ def hash_of(conn: Connection, id: str) -> str:
     """
     new = upserter(conn)(installation).values(name=_SALT, value=secrets.token_hex(32))
     conn.execute(new.on_conflict_do_nothing(index_elements=["name"]))
-    salt = conn.execute(sa.select(installation.c.value).where(installation.c.name == _SALT)).scalar_one()
-    return hmac.digest(bytes.fromhex(salt), id.encode("utf-8"), "sha256").hex()
+    return _hash(_salt(conn) or "", id)
+
+
+def bury(conn: Connection, tenant: str, what: What, id: str) -> None:
+    """Remember that this was erased now, for the jobs that were sent before."""
+    now = database_time(conn)
+    new = upserter(conn)(tombstone).values(tenant=tenant, what=what, subject_hash=hash_of(conn, id), at=now)
+    conn.execute(new.on_conflict_do_update(index_elements=tombstone.primary_key, set_={"at": now}))
+
+
+def buried(conn: Connection, tenant: str, since: datetime, what: What, ids: Iterable[str]) -> set[str]:
+    """Those of the ids that were erased at that time or later, as far as it had to be remembered."""
+    if not anything_buried(conn, tenant, since):
+        return set()
+    mine = (tombstone.c.tenant == tenant) & (tombstone.c.what == what) & (tombstone.c.at >= since)
+    salt = _salt(conn) or ""
+    hashes = {_hash(salt, id): id for id in ids}
+    found: set[str] = set()
+    for chunk in chunks(list(hashes)):
+        query = sa.select(tombstone.c.subject_hash).where(mine, tombstone.c.subject_hash.in_(chunk))
+        found.update(hashes[one] for one in conn.scalars(query))
+    return found
+
+
+def anything_buried(conn: Connection, tenant: str, since: datetime) -> bool:
+    """Whether anything was erased at that time or later that had to be remembered."""
+    mine = (tombstone.c.tenant == tenant) & (tombstone.c.at >= since)
+    return conn.execute(sa.select(sa.literal(1)).where(mine).limit(1)).first() is not None
+
+
+def forget_tombstones(conn: Connection) -> None:
+    """Remove those that no job needs any more."""
+    reads = job.c.state.in_(ACTIVE) | (job.c.rejects_until > database_time(conn))
+    of_it = (job.c.tenant == tombstone.c.tenant) & (job.c.created_at <= tombstone.c.at)
+    conn.execute(tombstone.delete().where(~sa.exists().where(of_it, reads)))
 
 
 def set_retention(conn: Connection, tenant: str, days: int | None) -> None:
@@ -71,3 +109,11 @@ def set_retention(conn: Connection, tenant: str, days: int | None) -> None:
 def retentions(conn: Connection) -> dict[str, int]:
     """Days by tenant, where a limit was set."""
     return {row.tenant: row.days for row in conn.execute(sa.select(retention).order_by(retention.c.tenant))}
+
+
+def _salt(conn: Connection) -> str | None:
+    return conn.scalar(sa.select(installation.c.value).where(installation.c.name == _SALT))
+
+
+def _hash(salt: str, id: str) -> str:
+    return hmac.digest(bytes.fromhex(salt), id.encode("utf-8", "surrogatepass"), "sha256").hex()

@@ -1,4 +1,4 @@
-"""The tables of erasure: the audit lines, without content, and how long each tenant's comments are kept."""
+"""The tables of erasure: audit lines and tombstones, without content, and how long each tenant's comments are kept."""
 
 import sqlalchemy as sa
 
@@ -16,6 +16,17 @@ erasure = sa.Table(
     sa.Column("count", sa.Integer, nullable=False),
     sa.Column("actor", sa.String(128), nullable=False),
     sa.Index(None, "tenant", "at"),
+)
+
+# What was erased while a job had rows to read, which must not bring it back.
+tombstone = sa.Table(
+    "tombstone",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("what", sa.String(16), primary_key=True),
+    # As in the audit.
+    sa.Column("subject_hash", sa.String(64), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
 )
 
 retention = sa.Table(

@@ -3,7 +3,6 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -13,38 +12,37 @@ from starlette.concurrency import run_in_threadpool
 
 import models
 from service.database import read, write
-from service.jobs import leases, repository, storage, upload, worker
+from service.jobs import leases, rejects, repository, storage, upload, worker
 from service.jobs.answers import JobErrors, JobOut, JobPage, job_json
 from service.jobs.asked import NAMES, ending_of, options_of
 from service.jobs.records import Job, NewJob
-from service.openapi import JOB_BODY, LINES
+from service.jobs.unchanged import upload_digest
+from service.keys.access import Caller
+from service.openapi import JOB_BODY, JOB_OPTIONS, LINES
 from service.problems import documented
 from service.routes import given
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 MAX_LIMIT = 200
 _CHUNK = 500
+_JSONL = "application/x-ndjson"
 _KEY = r"^[\x21-\x7e]{1,255}$"
+
+
+def _option(name: str) -> Any:
+    # What is wrong with one is told by `asked`, for forms and queries alike; here it is only documented.
+    option = dict(JOB_OPTIONS[name])
+    return Field(None, description=option.pop("description"), json_schema_extra=option)
 
 
 class Asked(given.Query):
     """How the rows become comments; a form may give these as fields instead."""
 
-    format: str | None = Field(
-        None,
-        description="csv, jsonl, ndjson or parquet, with or without .gz or .zst; else as the file's name says.",
-    )
-    columns: str | None = Field(
-        None,
-        description='JSON object: which field is in which column, like {"text": "answer", "nps": "score"}.',
-    )
-    touchpoint: str | None = Field(None, description="Touchpoint of the rows that name none.")
-    ids: str | None = Field(
-        None, description="Rows without an id get this, a hyphen and their number, from 1."
-    )
-    sha256: str | None = Field(
-        None, description="Of the file, hexadecimal: it is refused if it arrives otherwise."
-    )
+    format: str | None = _option("format")
+    columns: str | None = _option("columns")
+    touchpoint: str | None = _option("touchpoint")
+    ids: str | None = _option("ids")
+    sha256: str | None = _option("sha256")
 
 
 class PageOf(given.Query):
@@ -76,7 +74,7 @@ async def create_job(
     try:
         with storage.Incoming(storage.folder_of(settings), id, settings.max_upload_bytes) as file:
             received = await upload.receive(request, file)
-            new = await run_in_threadpool(_new, request, who.tenant, received, asked, file, idempotency_key)
+            new = await run_in_threadpool(_new, request, who, received, asked, file, idempotency_key)
     except OSError as error:
         raise upload.full(error) from error
     return await run_in_threadpool(_create, parts, new)
@@ -84,7 +82,7 @@ async def create_job(
 
 def _new(
     request: Request,
-    tenant: str,
+    who: Caller,
     received: upload.Received,
     asked: Asked,
     file: storage.Incoming,
@@ -96,16 +94,16 @@ def _new(
         raise models.InputError("sha256: the file arrived otherwise than it was sent", code="digest_mismatch")
     encoding = request.headers.get("content-encoding", "")
     ending = ending_of(wanted.get("format"), received.name, received.content_type, encoding)
-    same = json.dumps([file.digest, ending, options.to_dict()], sort_keys=True)
     return NewJob(
         id=file.id,
-        tenant=tenant,
+        tenant=who.tenant,
         kind="upload",
         name=_shown(received.name) or f"file.{ending}",
         source=file.keep(ending),
         options=options.to_dict(),
-        digest=sha256(same.encode("ascii")).hexdigest(),
+        digest=upload_digest(file.digest, ending, options.to_dict()),
         idempotency_key=key,
+        key_id=who.meter.key_id,
     )
 
 
@@ -150,7 +148,7 @@ def get_errors(
 ) -> Response:
     """Page by page; all of them as JSON lines with `Accept: application/x-ndjson`."""
     job, after = _find(parts, who.tenant, id), _place(wanted.cursor)
-    if "application/x-ndjson" in request.headers.get("accept", ""):
+    if _JSONL in request.headers.get("accept", ""):
         return _lines(lambda last: _errors(parts, job, _CHUNK, last))
     found = _errors(parts, job, wanted.limit + 1, after)
     errors = found[: wanted.limit]
@@ -176,6 +174,19 @@ def get_results(parts: given.Given, who: given.Who, id: str) -> StreamingRespons
     return _lines(chunk)
 
 
+@router.get(
+    "/{id}/rejects",
+    response_class=StreamingResponse,
+    responses=documented(404, 409, 410, 503) | LINES,
+    summary="The rows that were rejected, to be corrected and sent again",
+)
+def get_rejects(parts: given.Given, who: given.Who, id: str) -> StreamingResponse:
+    """JSON lines with the API's names; `rejected` says why and may stay when they are sent again as a job. There
+    from the end of a job until its `rejects_until`, which is null where no row was rejected."""
+    job = _find(parts, who.tenant, id)
+    return StreamingResponse(rejects.fetch(parts.engine, job, parts.settings), media_type=_JSONL)
+
+
 @router.delete(
     "/{id}",
     response_model=JobOut,
@@ -187,7 +198,7 @@ def delete_job(parts: given.Given, who: given.Who, id: str) -> Response:
     with write(parts.engine) as conn:
         cancelled = leases.cancel(conn, who.tenant, id)
     job = _find(parts, who.tenant, id)
-    storage.remove(storage.folder_of(parts.settings), job.source)
+    storage.remove_all(storage.folder_of(parts.settings), job.source, job.id)
     if cancelled:
         return JSONResponse(job_json(job, parts.settings.keep_jobs_days))
     worker.remove(parts.engine, job.key)
@@ -216,7 +227,7 @@ def _lines(chunk: Callable[[int], list[dict[str, Any]]]) -> StreamingResponse:
             yield b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
             after = rows[-1]["index"]
 
-    return StreamingResponse(stream(), media_type="application/x-ndjson")
+    return StreamingResponse(stream(), media_type=_JSONL)
 
 
 def _place(cursor: str | None) -> int:

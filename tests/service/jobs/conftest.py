@@ -1,7 +1,9 @@
 """What tests of jobs share: an uploaded file as a job, settings of its own, and what the store holds."""
 
 import json
-from collections.abc import Callable, Iterable
+import resource
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from sqlalchemy import Engine
 from service.database import write
 from service.jobs import repository, storage
 from service.jobs.records import Job, NewJob, Options
+from service.jobs.unchanged import upload_digest
 from service.settings import Settings
 
 
@@ -37,14 +40,15 @@ def upload(engine: Engine, settings: Settings) -> Callable[..., Job]:
         with storage.Incoming(storage.folder_of(settings), id, len(data)) as file:
             file.write(data)
             source = file.keep(ending)
+        kept = Options(**options).to_dict()
         new = NewJob(
             id=id,
             tenant="default",
             kind="upload",
             name=f"their.{ending}",
             source=source,
-            options=Options(**options).to_dict(),
-            digest=file.digest,
+            options=kept,
+            digest=upload_digest(file.digest, ending, kept),
         )
         with write(engine) as conn:
             return repository.create(conn, new)
@@ -54,3 +58,14 @@ def upload(engine: Engine, settings: Settings) -> Callable[..., Job]:
 
 def jsonl(rows: Iterable[Any]) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+@contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """No file of this process may grow beyond so many bytes: writing more fails, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -4,7 +4,9 @@ import gzip
 import io
 import random
 import threading
+import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ from sqlalchemy import Engine
 
 import models
 from service.database import read
+from service.files import open_source
 from service.jobs import repository
 from service.jobs.records import Job
 from service.jobs.worker import Worker
@@ -115,6 +118,55 @@ def test_mixed_encodings_are_errors_of_their_lines(done: Callable[..., Job]) -> 
     content = '{"id":"a","text":"café"}\n'.encode() + '{"id":"b","text":"café"}\n'.encode("latin-1")
     job = done(content, "jsonl")
     assert (job.state, job.created, job.failed) == ("done", 1, 1)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_lines_in_another_unicode_are_told(done: Callable[..., Job], encoding: str) -> None:
+    lines = '{"id":"a","text":"fine"}\n{"id":"b","text":"café"}\n'.encode(encoding)
+    job = done(lines, "jsonl")
+    assert (job.state, job.created) == ("done", 0)
+    assert job.failed >= 2
+
+
+def test_null_characters_are_errors_of_their_rows(done: Callable[..., Job], engine: Engine) -> None:
+    lines = (
+        b'{"id":"a","text":"fine"}\n{"id":"b","text":"nu\\u0000ll"}\n{"id":"c","text":"nu\x00ll"}\n\x00\x00\n'
+    )
+    job = done(lines, "jsonl")
+    assert (job.state, job.created, job.failed) == ("done", 1, 3)
+    with read(engine) as conn:
+        codes = [item.code for item in repository.errors(conn, job.key, 10)]
+    assert codes == ["invalid_text", "invalid_json", "invalid_json"]
+    csv = done(b"id,text\na,fine\nb,nu\x00ll\nc\x00,fine\nd,fine\n", "csv")
+    assert (csv.state, csv.created, csv.replayed, csv.failed) == ("done", 1, 1, 2)
+
+
+def test_a_line_of_latin_1_in_the_middle_keeps_what_came_before(done: Callable[..., Job]) -> None:
+    text = "id,text\n" + "".join(f"e{i},café\n" for i in range(100))
+    mixed = text.encode() + "bad,caf\xe9\n".encode("latin-1") + b"after,fine\n"
+    job = done(mixed, "csv")
+    assert (job.state, job.error_code, job.position, job.created) == ("failed", "invalid_encoding", 100, 100)
+    assert "line 102" in str(job.error_detail)
+    mended = text.encode() + "bad,café\n".encode() + b"after,fine\n"
+    again = done(mended, "csv")
+    assert (again.state, again.created, again.replayed) == ("done", 2, 100)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "jsonl.gz"])
+def test_empty_lines_take_no_memory(tmp_path: Path, ending: str) -> None:
+    """`python -m tests.memory --empty-lines 10000000` measures it on a larger scale."""
+    file = tmp_path / f"in.{ending}"
+    content = b"id,text\n" * (ending == "csv") + b"\n" * 300_000
+    file.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    source = open_source(str(file))
+    assert list(source.rows()) == []
+    tracemalloc.start()
+    try:
+        assert (list(source.rows()), source.count()) == ([], 0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000, f"{peak:,} bytes"
 
 
 def test_parquet_with_nested_and_null_columns(done: Callable[..., Job]) -> None:
