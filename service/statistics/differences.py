@@ -75,7 +75,7 @@ def mean_difference(new: tuple[int, int, int], old: tuple[int, int, int]) -> Dif
         return Difference(value, value, value, 0.0 if value else 1.0)
     degrees = error**4 / (new_error**2 / (new[0] - 1) + old_error**2 / (old[0] - 1))
     half = student_quantile(max(1, int(degrees))) * error
-    return Difference(value, value - half, value + half, two_sided(_normal(value / error, degrees)))
+    return Difference(value, value - half, value + half, two_sided(normal_of_student(value / error, degrees)))
 
 
 def discoveries(ps: Sequence[float], level: float = FALSE_DISCOVERIES) -> list[bool]:
@@ -99,6 +99,6 @@ def _squared_error(n: int, total: int, total_of_squares: int) -> float:
     return (n * total_of_squares - total**2) / (n**2 * (n - 1))
 
 
-def _normal(t: float, degrees: float) -> float:
+def normal_of_student(t: float, degrees: float) -> float:
     """The normal value with the same tail as Student's `t`."""
     return (8 * degrees + 1) / (8 * degrees + 3) * math.sqrt(degrees * math.log1p(t**2 / degrees))
