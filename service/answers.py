@@ -112,14 +112,17 @@ class SentimentMetric(BaseModel):
     """`net`: per cent positive minus per cent negative."""
 
     mean: float | None
+    mean_ci95: tuple[float, float] | None
     net: float | None
+    net_ci95: tuple[float, float] | None
     n: int
 
 
-class EmpathyMetric(BaseModel):
+class ExpressedMetric(BaseModel):
     """`index`: mean score in points over the `n` comments that speak of it; `coverage`: their share."""
 
     index: float | None
+    ci95: tuple[float, float] | None
     n: int
     coverage: float | None
 
@@ -165,7 +168,9 @@ class TouchpointMetrics(BaseModel):
     csat: Estimate
     ces: Mean
     sentiment: SentimentMetric
-    empathy: EmpathyMetric
+    empathy: ExpressedMetric
+    effort: ExpressedMetric = Field(description="100 is hard.")
+    loyalty: ExpressedMetric = Field(description="100 stays.")
     issues: list[LabelMetric]
     strengths: list[LabelMetric]
     low_base: bool
