@@ -25,6 +25,8 @@ class Metric:
     compute: Callable[[Sums, Rules], Any]
     compare: Callable[[Sums, Sums, Rules], Mapping[str, Difference]]
     """What differs from other sums, by label ("" where the metric has none), as far as enough answered both."""
+    digits: int
+    """Decimals of a difference."""
 
 
 METRICS = (
@@ -35,6 +37,7 @@ METRICS = (
         ("nps_promoters", "nps_passives", "nps_detractors"),
         values.nps,
         differences.nps_apart,
+        1,
     ),
     Metric(
         "csat",
@@ -43,6 +46,7 @@ METRICS = (
         ("csat_n", "csat_satisfied"),
         values.csat,
         differences.csat_apart,
+        4,
     ),
     Metric(
         "ces",
@@ -51,6 +55,7 @@ METRICS = (
         ("ces_n", "ces_sum", "ces_sum_squares"),
         values.ces,
         differences.ces_apart,
+        3,
     ),
     Metric(
         "sentiment",
@@ -59,6 +64,7 @@ METRICS = (
         (*moments_of("sentiment"), "sentiment_positive", "sentiment_negative"),
         values.sentiment,
         differences.sentiment_apart,
+        1,
     ),
     *(
         Metric(
@@ -68,6 +74,7 @@ METRICS = (
             (*moments_of(name), "analyzed"),
             values.expressed(name),
             differences.expressed_apart(name),
+            1,
         )
         for name, title, ends in (
             ("empathy", "Perceived empathy", "100 is caring"),
@@ -82,6 +89,7 @@ METRICS = (
         ("analyzed", "no_content"),
         values.issues,
         differences.issues_apart,
+        4,
     ),
     Metric(
         "strengths",
@@ -90,6 +98,7 @@ METRICS = (
         ("analyzed", "no_content"),
         values.strengths,
         differences.strengths_apart,
+        4,
     ),
 )
 """All metrics of a touchpoint, in the order of the answer."""

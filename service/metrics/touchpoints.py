@@ -89,6 +89,7 @@ def summary(
         **{metric.slug: metric.compute(sums, rules) for metric in METRICS},
         "low_base": sums["n"] < rules.low_base_below,
         "series": [],
+        "comparison": None,
     }
 
 

@@ -95,6 +95,7 @@ def test_the_whole_object(engine: Engine, rules: Rules, fill: Callable[..., None
         "loyalty": {"index": None, "ci95": None, "n": 0, "coverage": 0.0},
         "low_base": False,
         "series": [],
+        "comparison": None,
     }
     assert json.loads(json.dumps(answer)) == answer
 
