@@ -1,13 +1,12 @@
 """The SQL behind drivers: scores of comments, with the model that read them and the labels it found."""
 
 from collections import defaultdict
-from datetime import UTC, date, datetime, time
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.rollups import WHOLE
-from service.tables import analysis, comment, comment_touchpoint, mention
+from service.segment_repository import Days, comments_of
+from service.tables import analysis, comment, mention
 
 Scored = tuple[int, str, tuple[str, ...]]
 """A score, the model version, and the labels found."""
@@ -18,28 +17,16 @@ def scored(
     tenant: str,
     touchpoint: str,
     score: str,
-    days: tuple[date | None, date | None],
+    days: Days,
     limit: int,
 ) -> list[Scored]:
     """The newest analysed comments of a touchpoint (or "*") that have a score, newest first."""
-    from_day, to_day = days
-    wanted = [
-        comment.c.tenant == tenant,
-        comment.c[score].is_not(None),
-        analysis.c.status == "analyzed",
-    ]
-    if from_day is not None:
-        wanted.append(comment.c.occurred_at >= datetime.combine(from_day, time(), UTC))
-    if to_day is not None:
-        wanted.append(comment.c.occurred_at < datetime.combine(to_day, time(), UTC))
-    source = comment.join(analysis, analysis.c.comment_key == comment.c.key)
-    if touchpoint != WHOLE:
-        source = source.join(comment_touchpoint, comment_touchpoint.c.comment_key == comment.c.key)
-        wanted.append(comment_touchpoint.c.touchpoint == touchpoint)
+    source, wanted = comments_of(tenant, touchpoint, days)
+    has_score = comment.c[score].is_not(None) & (analysis.c.status == "analyzed")
     newest = (
         sa.select(comment.c.key, comment.c[score].label("score"), analysis.c.model_version)
         .select_from(source)
-        .where(*wanted)
+        .where(wanted & has_score)
         .order_by(comment.c.occurred_at.desc(), comment.c.key.desc())
         .limit(limit)
     )

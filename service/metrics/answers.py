@@ -1,9 +1,11 @@
-"""The shapes of answers on drivers and alerts, for the OpenAPI document."""
+"""The shapes of answers on segments, drivers and alerts, for the OpenAPI document."""
 
 from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel, Field
+
+from service.answers import DifferenceOut, TouchpointMetrics
 
 
 class Interval(BaseModel):
@@ -62,3 +64,21 @@ class AlertsOut(BaseModel):
     until: date
     watched: int
     alerts: list[Alert]
+
+
+class SegmentOut(BaseModel):
+    """The comments with one value of the field."""
+
+    value: str | int | float | bool | None
+    metrics: TouchpointMetrics
+    differences: list[DifferenceOut] = Field(description="From all other comments.")
+
+
+class SegmentsOut(BaseModel):
+    """The segments by one field, the largest first."""
+
+    by: str
+    touchpoint: str
+    n: int = Field(description="All comments, of those not shown as well.")
+    segments: list[SegmentOut]
+    not_shown: int = Field(description="How many segments more there are.")
