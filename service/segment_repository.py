@@ -33,15 +33,16 @@ def segments(conn: Connection, tenant: str, touchpoint: str, field: str, days: D
     """
     key = _field(conn, field)
     source, wanted = comments_of(tenant, touchpoint, days)
-    names = [name for name, _ in _measures()]
+    rows = _rows(key, source, wanted)
+    measures = dict(_measures(rows.c))
     sums: dict[str | None, Counter[str]] = defaultdict(Counter)
     ends: dict[str | None, list[datetime]] = defaultdict(list)
-    ages = sa.func.min(comment.c.occurred_at), sa.func.max(comment.c.occurred_at)
-    counted = sa.select(key, *ages, *(sa.func.sum(value) for _, value in _measures()))
-    for text, first, last, *values in conn.execute(counted.select_from(source).where(wanted).group_by(key)):
+    ages = sa.func.min(rows.c.occurred_at), sa.func.max(rows.c.occurred_at)
+    counted = sa.select(rows.c.field, *ages, *map(sa.func.sum, measures.values())).group_by(rows.c.field)
+    for text, first, last, *values in conn.execute(counted):
         ends[_one(field, text)] += [first, last]
         sums[_one(field, text)].update(
-            {name: int(value or 0) for name, value in zip(names, values, strict=True)}
+            {n: int(value or 0) for n, value in zip(measures, values, strict=True)}
         )
     tagged = (
         (source.join(mention, mention.c.comment_key == comment.c.key), mention.c.label, LABEL, wanted),
@@ -94,31 +95,43 @@ def _read(field: str, text: str | None) -> Value:
     return value
 
 
-def _measures() -> Iterator[tuple[str, sa.ColumnElement[Any]]]:
-    read = analysis.c.status == "analyzed"
-    answers = comment.c
+def _rows(key: sa.ColumnElement[Any], source: sa.FromClause, wanted: sa.ColumnElement[bool]) -> sa.CTE:
+    """What the measures are made of, a row a comment; put down, so that each JSON value is read once."""
+    columns = (
+        key.label("field"),
+        comment.c.occurred_at,
+        comment.c.nps,
+        comment.c.csat,
+        comment.c.ces,
+        (analysis.c.status == "analyzed").label("read"),
+        analysis.c.sentiment.label("side"),
+        analysis.c.sentiment_score.label("sentiment"),
+        analysis.c.empathy_score.label("empathy"),
+        analysis.c.body["effort", "score"].as_float().label("effort"),
+        analysis.c.body["loyalty", "score"].as_float().label("loyalty"),
+        analysis.c.body["no_content"].as_boolean().label("no_content"),
+    )
+    return sa.select(*columns).select_from(source).where(wanted).cte("one").prefix_with("MATERIALIZED")
+
+
+def _measures(of: Any) -> Iterator[tuple[str, sa.ColumnElement[Any]]]:
     yield "n", sa.literal(1)
-    yield "analyzed", _if(read)
-    yield "not_analyzed", _if(~read)
-    yield "no_content", _if(read & analysis.c.body["no_content"].as_boolean())
-    yield "nps_promoters", _if(answers.nps >= 9)
-    yield "nps_passives", _if(answers.nps.in_((7, 8)))
-    yield "nps_detractors", _if(answers.nps <= 6)
-    yield "csat_n", _if(answers.csat.is_not(None))
-    yield "csat_satisfied", _if(answers.csat >= 4)
-    yield "ces_n", _if(answers.ces.is_not(None))
-    yield "ces_sum", answers.ces
-    yield "ces_sum_squares", answers.ces * answers.ces
+    yield "analyzed", _if(of.read)
+    yield "not_analyzed", _if(~of.read)
+    yield "no_content", _if(of.read & of.no_content)
+    yield "nps_promoters", _if(of.nps >= 9)
+    yield "nps_passives", _if(of.nps.in_((7, 8)))
+    yield "nps_detractors", _if(of.nps <= 6)
+    yield "csat_n", _if(of.csat.is_not(None))
+    yield "csat_satisfied", _if(of.csat >= 4)
+    yield "ces_n", _if(of.ces.is_not(None))
+    yield "ces_sum", of.ces
+    yield "ces_sum_squares", of.ces * of.ces
     for side in ("positive", "negative"):
-        yield f"sentiment_{side}", _if(analysis.c.sentiment == side)
-    for name, score in (
-        ("sentiment", analysis.c.sentiment_score),
-        ("empathy", analysis.c.empathy_score),
-        ("effort", analysis.c.body["effort", "score"].as_float()),
-        ("loyalty", analysis.c.body["loyalty", "score"].as_float()),
-    ):
-        whole = sa.cast(sa.func.round(score * SCALE), sa.BigInteger)
-        yield f"{name}_n", _if(score.is_not(None))
+        yield f"sentiment_{side}", _if(of.side == side)
+    for name in ("sentiment", "empathy", "effort", "loyalty"):
+        whole = sa.cast(sa.func.round(of[name] * SCALE), sa.BigInteger)
+        yield f"{name}_n", _if(of[name].is_not(None))
         yield f"{name}_sum", whole
         yield f"{name}_sum_squares", whole * whole
 
