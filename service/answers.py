@@ -112,14 +112,17 @@ class SentimentMetric(BaseModel):
     """`net`: per cent positive minus per cent negative."""
 
     mean: float | None
+    mean_ci95: tuple[float, float] | None
     net: float | None
+    net_ci95: tuple[float, float] | None
     n: int
 
 
-class EmpathyMetric(BaseModel):
+class ExpressedMetric(BaseModel):
     """`index`: mean score in points over the `n` comments that speak of it; `coverage`: their share."""
 
     index: float | None
+    ci95: tuple[float, float] | None
     n: int
     coverage: float | None
 
@@ -148,6 +151,30 @@ class LabelMetric(BaseModel):
     estimated: Estimated | None
 
 
+class DifferenceOut(BaseModel):
+    """One metric's difference with its 95 % interval. `label` is an issue or strength, of which tags are compared."""
+
+    metric: str
+    label: str | None
+    difference: float
+    ci95: tuple[float, float]
+    p: float = Field(description="Two-sided.")
+    real: bool = Field(
+        description="More than chance: at most 5 % of all shown in one answer that say so are expected not to be."
+    )
+
+
+class Comparison(BaseModel):
+    """What differs from as many days before, `n` comments; what too few answered is left out."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: date = Field(alias="from")
+    to: date
+    n: int
+    differences: list[DifferenceOut]
+
+
 class TouchpointMetrics(BaseModel):
     """The numbers of one touchpoint; "*" is all comments. Days are UTC, `to` is exclusive."""
 
@@ -165,11 +192,14 @@ class TouchpointMetrics(BaseModel):
     csat: Estimate
     ces: Mean
     sentiment: SentimentMetric
-    empathy: EmpathyMetric
+    empathy: ExpressedMetric
+    effort: ExpressedMetric = Field(description="100 is hard.")
+    loyalty: ExpressedMetric = Field(description="100 stays.")
     issues: list[LabelMetric]
     strengths: list[LabelMetric]
     low_base: bool
     series: list["TouchpointMetrics"]
+    comparison: Comparison | None = Field(description="Null if none was asked for.")
 
 
 class Touchpoints(BaseModel):

@@ -23,7 +23,19 @@ from service.keys.doorkeeper import Doorkeeper
 from service.metrics import Rules
 from service.model import model_in_force
 from service.request_id import RequestIds
-from service.routes import about, analyze, comments, docs, health, jobs, page, sign_in, touchpoints
+from service.routes import (
+    about,
+    alerts,
+    analyze,
+    comments,
+    docs,
+    health,
+    jobs,
+    page,
+    segments,
+    sign_in,
+    touchpoints,
+)
 from service.routes.given import Parts, from_our_own_pages
 from service.settings import Settings
 from service.tracing import Traces
@@ -45,7 +57,7 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         redoc_url=None,
         lifespan=lambda app: _life(app, settings or Settings(), tagger),
     )
-    for part in (analyze, comments, jobs, touchpoints, about, sign_in):
+    for part in (analyze, comments, jobs, touchpoints, segments, alerts, about, sign_in):
         app.include_router(part.router, dependencies=[Depends(from_our_own_pages)])
     for part in (health, page, docs):
         app.include_router(part.router)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from service.database import chunks
-from service.rollups import WHOLE, RollupKey
+from service.rollups import LABEL, MODEL, WHOLE, RollupKey
 from service.tables import rollup
 
 
@@ -107,6 +107,15 @@ def measures(
         (tenant, touchpoint, from_day, to_day),
     )
     return [Measure(*row) for row in conn.execute(query)]
+
+
+def tag_measures(conn: Connection, tenant: str, from_day: date, to_day: date) -> list[Measure]:
+    """The daily counts of analysed comments, of labels and of model versions, at all touchpoints."""
+    name = rollup.c.measure
+    of_tags = (name == "analyzed") | name.startswith(LABEL) | name.startswith(MODEL)
+    query = sa.select(rollup.c.touchpoint, rollup.c.day, name, rollup.c.value).where(of_tags)
+    found = conn.execute(_within(query, (tenant, None, from_day, to_day)))
+    return [Measure(*row) for row in found]
 
 
 def _within(query: sa.Select[Any], where: tuple[str, str | None, date | None, date | None]) -> sa.Select[Any]:

@@ -18,6 +18,7 @@ WHOLE = "*"
 """The touchpoint under which every comment counts once; no client's slug can be that."""
 SCALE = 10_000
 """Scores are summed as whole ten-thousandths: analyses have four decimals."""
+_SCORED = ("sentiment", "empathy", "effort", "loyalty")
 LABEL = "label:"
 MODEL = "model:"
 MEASURES = (
@@ -35,10 +36,18 @@ MEASURES = (
     "ces_sum_squares",
     "sentiment_n",
     "sentiment_sum",
+    "sentiment_sum_squares",
     "sentiment_positive",
     "sentiment_negative",
     "empathy_n",
     "empathy_sum",
+    "empathy_sum_squares",
+    "effort_n",
+    "effort_sum",
+    "effort_sum_squares",
+    "loyalty_n",
+    "loyalty_sum",
+    "loyalty_sum_squares",
 )
 """All measures but `label:<id>` and `model:<version>`."""
 
@@ -91,18 +100,17 @@ def _findings(analysis: Mapping[str, Any]) -> Counter[str]:
     counts[MODEL + analysis["model_version"]] = 1
     counts["no_content"] = int(analysis["no_content"])
     counts.update(LABEL + mention["id"] for mention in [*analysis["issues"], *analysis["strengths"]])
-    if analysis["sentiment"] is not None:
-        counts["sentiment_n"] = 1
-        if analysis["sentiment"]["label"] != "neutral":
-            counts[f"sentiment_{analysis['sentiment']['label']}"] = 1
-    if analysis["empathy"] is not None:
-        counts["empathy_n"] = 1
+    if analysis["sentiment"] is not None and analysis["sentiment"]["label"] != "neutral":
+        counts[f"sentiment_{analysis['sentiment']['label']}"] = 1
     return counts
 
 
 def _scores(analysis: Mapping[str, Any]) -> dict[str, int]:
-    return {
-        f"{name}_sum": round(analysis[name]["score"] * SCALE)
-        for name in ("sentiment", "empathy")
-        if analysis["status"] == "analyzed" and analysis[name] is not None
-    }
+    if analysis["status"] != "analyzed":
+        return {}
+    sums: dict[str, int] = {}
+    for name in _SCORED:
+        if analysis[name] is not None:
+            score = round(analysis[name]["score"] * SCALE)
+            sums |= {f"{name}_n": 1, f"{name}_sum": score, f"{name}_sum_squares": score**2}
+    return sums

@@ -73,9 +73,10 @@ def _parts(row: Any) -> Iterator[tuple[str, int]]:
     yield "no_content", body["no_content"]
     for _, label, _ in _labels([row]):
         yield f"label:{label}", 1
-    for name in ("sentiment", "empathy"):
+    for name in ("sentiment", "empathy", "effort", "loyalty"):
         if body[name] is not None:
             yield f"{name}_n", 1
             yield f"{name}_sum", round(body[name]["score"] * 10_000)
+            yield f"{name}_sum_squares", round(body[name]["score"] * 10_000) ** 2
     if body["sentiment"] is not None and body["sentiment"]["label"] in ("positive", "negative"):
         yield f"sentiment_{body['sentiment']['label']}", 1

@@ -1,16 +1,20 @@
-"""`/v1/touchpoints`: the metrics."""
+"""`/v1/touchpoints`: the metrics, their comparison, and what they go with."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import Field
+from sqlalchemy.engine import Connection
 
 import models
 from service import repository
 from service.answers import TouchpointMetrics, Touchpoints
 from service.database import read
 from service.metrics import Grain, overview, touchpoint_metrics
+from service.metrics.answers import DriversOut
+from service.metrics.comparison import with_previous
+from service.metrics.driving import Score, associated
 from service.problems import documented
 from service.rollups import WHOLE
 from service.routes.given import Given, Range, Who
@@ -22,6 +26,15 @@ class RangeByGrain(Range):
     """A range, and how finely `series` divides it."""
 
     grain: Grain | None = Field(None, description="Weeks begin on Monday.")
+    compare: Literal["previous"] | None = Field(
+        None, description="With as many days before; needs `from` and `to`."
+    )
+
+
+class ScoreInRange(Range):
+    """A range, and which score."""
+
+    metric: Score = Field(description="The score that issues and strengths go with.")
 
 
 @router.get("", response_model=Touchpoints, responses=documented(422, 503), summary="All touchpoints")
@@ -41,9 +54,12 @@ def list_touchpoints(parts: Given, who: Who, range: Annotated[Range, Query()]) -
 def get_metrics(parts: Given, who: Who, id: str, range: Annotated[RangeByGrain, Query()]) -> JSONResponse:
     """The metrics of one touchpoint; "*" is all comments."""
     from_day, to_day = range.days()
+    if range.compare and (from_day is None or to_day is None or from_day >= to_day):
+        raise models.InputError("compare: needs from and to, in this order", code="invalid_value")
+    if range.compare and from_day and to_day and 2 * from_day.toordinal() <= to_day.toordinal():
+        raise models.InputError("compare: there are not as many days before from", code="invalid_value")
     with read(parts.engine) as conn:
-        if id != WHOLE and id not in repository.touchpoints(conn, who.tenant):
-            raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")
+        _known(conn, who.tenant, id)
         metrics = touchpoint_metrics(
             conn,
             who.tenant,
@@ -53,4 +69,36 @@ def get_metrics(parts: Given, who: Who, id: str, range: Annotated[RangeByGrain, 
             to_day=to_day,
             grain=range.grain,
         )
+        if range.compare and from_day and to_day:
+            metrics["comparison"] = with_previous(conn, who.tenant, id, parts.rules, from_day, to_day)
     return JSONResponse(metrics)
+
+
+@router.get(
+    "/{id}/drivers",
+    response_model=DriversOut,
+    responses=documented(404, 422, 503),
+    summary="What a score is associated with",
+)
+def get_drivers(parts: Given, who: Who, id: str, range: Annotated[ScoreInRange, Query()]) -> JSONResponse:
+    """Issues, strengths and themes that go with NPS, CSAT or ease at one touchpoint; "*" is all comments. None
+    of it says what causes what."""
+    from_day, to_day = range.days()
+    with read(parts.engine) as conn:
+        _known(conn, who.tenant, id)
+        found = associated(
+            conn,
+            who.tenant,
+            id,
+            range.metric,
+            parts.rules,
+            parts.model.taxonomy,
+            from_day=from_day,
+            to_day=to_day,
+        )
+    return JSONResponse(found)
+
+
+def _known(conn: Connection, tenant: str, id: str) -> None:
+    if id != WHOLE and id not in repository.touchpoints(conn, tenant):
+        raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")

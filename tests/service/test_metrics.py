@@ -53,12 +53,16 @@ def label(answer: dict[str, Any], side: str, id: str) -> dict[str, Any]:
 
 
 def test_the_whole_object(engine: Engine, rules: Rules, fill: Callable[..., None]) -> None:
-    fill(30, touchpoint="shop", nps=9, csat=5, ces=7, found={"sentiment": 0.5, "strengths": ["easy_to_use"]})
-    fill(8, touchpoint="shop", nps=3, csat=2, ces=2, found={"sentiment": -0.5, "empathy": -0.25})
+    kind = {"sentiment": 0.5, "strengths": ["easy_to_use"]}
+    fill(25, touchpoint="shop", nps=9, csat=5, ces=7, found=kind)
+    fill(5, touchpoint="shop", nps=9, csat=5, ces=7, found={**kind, "effort": 0.16})
+    hard = {"sentiment": -0.5, "empathy": -0.25}
+    fill(5, touchpoint="shop", nps=3, csat=2, ces=2, found={**hard, "effort": 0.4})
+    fill(3, touchpoint="shop", nps=3, csat=2, ces=2, found=hard)
     fill(2, touchpoint="shop", nps=8, found={"no_content": True})
     fill(1, touchpoint="shop", found={"read": False}, occurred_at=NOON + timedelta(days=3))
     answer = metrics(engine, rules)
-    net = statistics.nps(30, 2, 8)
+    net, sides = statistics.nps(30, 2, 8), statistics.nps(30, 0, 8)
     rate = statistics.wilson(30, 40)
     assert answer.pop("issues")[0]["observed"] == {"count": 0, "rate": 0.0, "ci95": [0.0, 0.0876]}
     strengths = answer.pop("strengths")
@@ -79,10 +83,19 @@ def test_the_whole_object(engine: Engine, rules: Rules, fill: Callable[..., None
         "nps": {"value": 55.0, "ci95": [round(net.low, 1), round(net.high, 1)], "n": 40},
         "csat": {"value": 0.7895, "ci95": [0.6365, 0.8893], "n": 38},
         "ces": {"mean": 5.947, "ci95": [5.268, 6.626], "n": 38},
-        "sentiment": {"mean": 0.289, "net": 57.9, "n": 38},
-        "empathy": {"index": -25.0, "n": 8, "coverage": 0.2},
+        "sentiment": {
+            "mean": 0.289,
+            "mean_ci95": [0.154, 0.425],
+            "net": 57.9,
+            "net_ci95": [round(sides.low, 1), round(sides.high, 1)],
+            "n": 38,
+        },
+        "empathy": {"index": -25.0, "ci95": [-25.0, -25.0], "n": 8, "coverage": 0.2},
+        "effort": {"index": 28.0, "ci95": [19.0, 37.0], "n": 10, "coverage": 0.25},
+        "loyalty": {"index": None, "ci95": None, "n": 0, "coverage": 0.0},
         "low_base": False,
         "series": [],
+        "comparison": None,
     }
     assert json.loads(json.dumps(answer)) == answer
 
@@ -103,8 +116,14 @@ def test_without_comments_nothing_is_claimed(engine: Engine, rules: Rules) -> No
     assert (answer["n"], answer["from"], answer["to"], answer["low_base"]) == (0, None, None, True)
     assert answer["nps"] == {"value": None, "ci95": None, "n": 0}
     assert answer["ces"] == {"mean": None, "ci95": None, "n": 0}
-    assert answer["sentiment"] == {"mean": None, "net": None, "n": 0}
-    assert answer["empathy"] == {"index": None, "n": 0, "coverage": None}
+    assert answer["sentiment"] == {
+        "mean": None,
+        "mean_ci95": None,
+        "net": None,
+        "net_ci95": None,
+        "n": 0,
+    }
+    assert answer["empathy"] == {"index": None, "ci95": None, "n": 0, "coverage": None}
     assert answer["issues"][0]["observed"] == {"count": 0, "rate": None, "ci95": None}
 
 

@@ -24,7 +24,12 @@ def test_a_full_comment_counts_at_its_touchpoint_and_in_the_whole(
 ) -> None:
     record = make_record(touchpoint="support.phone", nps=3, csat=4, ces=6)
     analysis = make_analysis(
-        issues=["unresolved_issue"], strengths=["caring_treatment"], sentiment=-0.41, empathy=0.55
+        issues=["unresolved_issue"],
+        strengths=["caring_treatment"],
+        sentiment=-0.41,
+        empathy=0.55,
+        effort=0.3,
+        loyalty=-0.2,
     )
     expected = {
         "n": 1,
@@ -37,9 +42,17 @@ def test_a_full_comment_counts_at_its_touchpoint_and_in_the_whole(
         "ces_sum_squares": 36,
         "sentiment_n": 1,
         "sentiment_sum": -4100,
+        "sentiment_sum_squares": 4100**2,
         "sentiment_negative": 1,
         "empathy_n": 1,
         "empathy_sum": 5500,
+        "empathy_sum_squares": 5500**2,
+        "effort_n": 1,
+        "effort_sum": 3000,
+        "effort_sum_squares": 3000**2,
+        "loyalty_n": 1,
+        "loyalty_sum": -2000,
+        "loyalty_sum_squares": 2000**2,
         "label:unresolved_issue": 1,
         "label:caring_treatment": 1,
         "model:m1": 1,

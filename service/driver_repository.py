@@ -1,0 +1,41 @@
+"""The SQL behind drivers: scores of comments, with the model that read them and the labels it found."""
+
+from collections import defaultdict
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from service.segment_repository import Days, comments_of
+from service.tables import analysis, comment, mention
+
+Scored = tuple[int, str, tuple[str, ...]]
+"""A score, the model version, and the labels found."""
+
+
+def scored(
+    conn: Connection,
+    tenant: str,
+    touchpoint: str,
+    score: str,
+    days: Days,
+    limit: int,
+) -> list[Scored]:
+    """The newest analysed comments of a touchpoint (or "*") that have a score, newest first."""
+    source, wanted = comments_of(tenant, touchpoint, days)
+    has_score = comment.c[score].is_not(None) & (analysis.c.status == "analyzed")
+    newest = (
+        sa.select(comment.c.key, comment.c[score].label("score"), analysis.c.model_version)
+        .select_from(source)
+        .where(wanted & has_score)
+        .order_by(comment.c.occurred_at.desc(), comment.c.key.desc())
+        .limit(limit)
+    )
+    rows = conn.execute(newest).all()
+    chosen = newest.subquery()
+    labels: dict[int, list[str]] = defaultdict(list)
+    asked = sa.select(mention.c.comment_key, mention.c.label).join(
+        chosen, chosen.c.key == mention.c.comment_key
+    )
+    for key, label in conn.execute(asked):
+        labels[key].append(label)
+    return [(row.score, row.model_version, tuple(labels.get(row.key, ()))) for row in rows]

@@ -1,0 +1,80 @@
+"""What the numbers are made of: the sums that were counted, and the rules that they are judged by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from models.taxonomy import Taxonomy
+from service.rollups import MODEL
+from service.settings import Settings
+
+Sums = Mapping[str, int]
+"""What was counted, by measure; 0 for what was not."""
+Moments = tuple[int, int, int]
+"""How many, their sum and their sum of squares; or how many on each of three sides."""
+# Both ends of the effort scale together: 8 minus an answer is the same answer on the scale turned over.
+_CES_ENDS = 1 + 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What the numbers are judged by.
+
+    `errors` are the error counts of the model `model_version`, by label (see `statistics.adjusted_rate`).
+    """
+
+    issues: tuple[str, ...]
+    strengths: tuple[str, ...]
+    hide_below: int
+    low_base_below: int
+    ces_easiest: Literal[1, 7]
+    model_version: str
+    errors: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        taxonomy: Taxonomy,
+        model_version: str,
+        errors: Mapping[str, Mapping[str, int]],
+    ) -> "Rules":
+        """From the settings and the loaded model."""
+        return cls(
+            issues=tuple(theme.issue.id for theme in taxonomy.themes),
+            strengths=tuple(theme.strength.id for theme in taxonomy.themes),
+            hide_below=settings.hide_below,
+            low_base_below=settings.low_base_below,
+            ces_easiest=settings.ces_easiest,
+            model_version=model_version,
+            errors=errors,
+        )
+
+
+def model_versions(sums: Sums) -> dict[str, int]:
+    return {name.removeprefix(MODEL): count for name, count in sorted(sums.items()) if name.startswith(MODEL)}
+
+
+def moments_of(name: str) -> tuple[str, str, str]:
+    return f"{name}_n", f"{name}_sum", f"{name}_sum_squares"
+
+
+def moments(sums: Sums, name: str) -> Moments:
+    n, total, squares = moments_of(name)
+    return sums[n], sums[total], sums[squares]
+
+
+def ease(sums: Sums, rules: Rules) -> Moments:
+    n, total, squares = moments(sums, "ces")
+    if rules.ces_easiest == 1:
+        return n, _CES_ENDS * n - total, _CES_ENDS**2 * n - 2 * _CES_ENDS * total + squares
+    return n, total, squares
+
+
+def sides_of_sentiment(sums: Sums) -> Moments:
+    positive, negative = sums["sentiment_positive"], sums["sentiment_negative"]
+    return positive, sums["sentiment_n"] - positive - negative, negative
+
+
+def sides_of_nps(sums: Sums) -> Moments:
+    return sums["nps_promoters"], sums["nps_passives"], sums["nps_detractors"]

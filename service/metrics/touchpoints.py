@@ -1,0 +1,109 @@
+"""A touchpoint's numbers as the contract's object, from daily sums.
+
+with read(engine) as conn:
+    rules = Rules.of(settings, pipeline.taxonomy, pipeline.version, pipeline.calibration.errors)
+    overview(conn, "default", rules)
+    touchpoint_metrics(conn, "default", "support.phone", rules, grain="week")
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from sqlalchemy.engine import Connection
+
+from service.metrics.registry import METRICS
+from service.metrics.sums import Rules, model_versions
+from service.rollup_repository import Total, measures, totals
+from service.rollups import WHOLE
+
+Grain = Literal["day", "week", "month"]
+
+
+def touchpoint_metrics(
+    conn: Connection,
+    tenant: str,
+    touchpoint: str,
+    rules: Rules,
+    *,
+    from_day: date | None = None,
+    to_day: date | None = None,
+    grain: Grain | None = None,
+) -> dict[str, Any]:
+    """The metrics of one touchpoint, or of "*" (all comments), as the contract's object.
+
+    Days are UTC, `to_day` exclusive. With a `grain` there is one more object in `series` for every period
+    that has comments. A touchpoint without comments has `n` 0.
+    """
+    summed = totals(conn, tenant, touchpoint, from_day, to_day)
+    answer = summary(touchpoint, summed, rules, from_day, to_day)
+    if grain is not None:
+        daily = measures(conn, tenant, touchpoint, from_day, to_day)
+        periods: dict[date, list[Total]] = defaultdict(list)
+        for place, day, name, value in daily:
+            periods[_period(day, grain)[0]].append(Total(place, name, value, day, day))
+        answer["series"] = [
+            summary(touchpoint, found, rules, *_clipped(_period(start, grain), from_day, to_day))
+            for start, found in periods.items()
+        ]
+    return answer
+
+
+def overview(
+    conn: Connection,
+    tenant: str,
+    rules: Rules,
+    *,
+    from_day: date | None = None,
+    to_day: date | None = None,
+) -> dict[str, Any]:
+    """`touchpoints`: the metrics of all with comments in these days, the largest first; `total`: of "*"."""
+    by_place: dict[str, list[Total]] = {WHOLE: []}
+    for one in totals(conn, tenant, None, from_day, to_day):
+        by_place.setdefault(one.touchpoint, []).append(one)
+    objects = [summary(place, found, rules, from_day, to_day) for place, found in by_place.items()]
+    total, *named = objects
+    return {"touchpoints": sorted(named, key=lambda o: (-o["n"], o["touchpoint"])), "total": total}
+
+
+def summary(
+    touchpoint: str, found: Iterable[Total], rules: Rules, from_day: date | None, to_day: date | None
+) -> dict[str, Any]:
+    sums: Counter[str] = Counter()
+    days: set[date] = set()
+    for one in found:
+        sums[one.measure] += one.value
+        days |= {one.first, one.last}
+    start = from_day or min(days, default=None)
+    end = to_day or (max(days) + timedelta(days=1) if days else None)
+    return {
+        "touchpoint": touchpoint,
+        "from": start and start.isoformat(),
+        "to": end and end.isoformat(),
+        "n": sums["n"],
+        "analyzed": sums["analyzed"],
+        "not_analyzed": sums["not_analyzed"],
+        "no_content": sums["no_content"],
+        "model_versions": model_versions(sums),
+        **{metric.slug: metric.compute(sums, rules) for metric in METRICS},
+        "low_base": sums["n"] < rules.low_base_below,
+        "series": [],
+        "comparison": None,
+    }
+
+
+def _period(day: date, grain: Grain) -> tuple[date, date]:
+    """The first day of the day's period and the first day after it; weeks begin on Monday (ISO 8601)."""
+    if grain == "day":
+        return day, day + timedelta(days=1)
+    if grain == "week":
+        start = day - timedelta(days=day.weekday())
+        return start, start + timedelta(days=7)
+    start = day.replace(day=1)
+    return start, (start + timedelta(days=31)).replace(day=1)
+
+
+def _clipped(period: tuple[date, date], from_day: date | None, to_day: date | None) -> tuple[date, date]:
+    start, end = period
+    return max(start, from_day or start), min(end, to_day or end)

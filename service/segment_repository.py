@@ -1,0 +1,140 @@
+"""The SQL behind segments: the sums of `rollups`, made from the comments themselves, by a field of theirs."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from service.rollups import LABEL, MODEL, SCALE, WHOLE
+from service.tables import analysis, comment, comment_touchpoint, mention
+
+Value = str | int | float | bool | None
+Days = tuple[date | None, date | None]
+Source = tuple[sa.FromClause, sa.ColumnElement[bool]]
+
+
+class Segment(NamedTuple):
+    """The comments with one value of a field: their sums, and the days of the first and the last of them."""
+
+    value: Value
+    sums: Counter[str]
+    first: date
+    last: date
+
+
+def segments(conn: Connection, tenant: str, touchpoint: str, field: str, days: Days) -> list[Segment]:
+    """All of a touchpoint (or "*"), the largest first; comments without the field are one of them, None.
+
+    `field` is "channel", "language", or "metadata." with a name behind it.
+    """
+    key = _field(conn, field)
+    source, wanted = comments_of(tenant, touchpoint, days)
+    rows = _rows(key, source, wanted)
+    measures = dict(_measures(rows.c))
+    sums: dict[str | None, Counter[str]] = defaultdict(Counter)
+    ends: dict[str | None, list[datetime]] = defaultdict(list)
+    ages = sa.func.min(rows.c.occurred_at), sa.func.max(rows.c.occurred_at)
+    counted = sa.select(rows.c.field, *ages, *map(sa.func.sum, measures.values())).group_by(rows.c.field)
+    for text, first, last, *values in conn.execute(counted):
+        ends[_one(field, text)] += [first, last]
+        sums[_one(field, text)].update(
+            {n: int(value or 0) for n, value in zip(measures, values, strict=True)}
+        )
+    tagged = (
+        (source.join(mention, mention.c.comment_key == comment.c.key), mention.c.label, LABEL, wanted),
+        (source, analysis.c.model_version, MODEL, wanted & (analysis.c.status == "analyzed")),
+    )
+    for joined, name, prefix, condition in tagged:
+        query = sa.select(key, name, sa.func.count()).select_from(joined).where(condition)
+        for text, one, count in conn.execute(query.group_by(key, name)):
+            sums[_one(field, text)][prefix + one] += count
+    found = [
+        Segment(_read(field, text), sums[text], min(of).date(), max(of).date()) for text, of in ends.items()
+    ]
+    return sorted(found, key=lambda segment: (-segment.sums["n"], str(segment.value)))
+
+
+def comments_of(tenant: str, touchpoint: str, days: Days) -> Source:
+    """Comments with their analyses at one touchpoint (or "*") on some days, and the condition that says so."""
+    from_day, to_day = days
+    wanted = [comment.c.tenant == tenant]
+    if from_day is not None:
+        wanted.append(comment.c.occurred_at >= datetime.combine(from_day, time(), UTC))
+    if to_day is not None:
+        wanted.append(comment.c.occurred_at < datetime.combine(to_day, time(), UTC))
+    source = comment.join(analysis, analysis.c.comment_key == comment.c.key)
+    if touchpoint != WHOLE:
+        source = source.join(comment_touchpoint, comment_touchpoint.c.comment_key == comment.c.key)
+        wanted.append(comment_touchpoint.c.touchpoint == touchpoint)
+    return source, sa.and_(*wanted)
+
+
+def _field(conn: Connection, field: str) -> sa.ColumnElement[Any]:
+    """A column, or the JSON text of one value, which tells a number from its digits."""
+    if not field.startswith("metadata."):
+        return comment.c[field]
+    name = field.removeprefix("metadata.")
+    # SQLite would take some names for paths.
+    path = name if conn.dialect.name == "postgresql" else f'$."{name}"'
+    # As a literal, so that the field selected and the field grouped by are plainly one to PostgreSQL.
+    found = sa.type_coerce(comment.c.metadata, sa.Text).op("->")(sa.literal(path, literal_execute=True))
+    return sa.cast(found, sa.Text)
+
+
+def _one(field: str, text: str | None) -> str | None:
+    """A null of the metadata is as good as no value."""
+    return None if text == "null" and field.startswith("metadata.") else text
+
+
+def _read(field: str, text: str | None) -> Value:
+    value: Value = json.loads(text) if text is not None and field.startswith("metadata.") else text
+    return value
+
+
+def _rows(key: sa.ColumnElement[Any], source: sa.FromClause, wanted: sa.ColumnElement[bool]) -> sa.CTE:
+    """What the measures are made of, a row a comment; put down, so that each JSON value is read once."""
+    columns = (
+        key.label("field"),
+        comment.c.occurred_at,
+        comment.c.nps,
+        comment.c.csat,
+        comment.c.ces,
+        (analysis.c.status == "analyzed").label("read"),
+        analysis.c.sentiment.label("side"),
+        analysis.c.sentiment_score.label("sentiment"),
+        analysis.c.empathy_score.label("empathy"),
+        analysis.c.body["effort", "score"].as_float().label("effort"),
+        analysis.c.body["loyalty", "score"].as_float().label("loyalty"),
+        analysis.c.body["no_content"].as_boolean().label("no_content"),
+    )
+    return sa.select(*columns).select_from(source).where(wanted).cte("one").prefix_with("MATERIALIZED")
+
+
+def _measures(of: Any) -> Iterator[tuple[str, sa.ColumnElement[Any]]]:
+    yield "n", sa.literal(1)
+    yield "analyzed", _if(of.read)
+    yield "not_analyzed", _if(~of.read)
+    yield "no_content", _if(of.read & of.no_content)
+    yield "nps_promoters", _if(of.nps >= 9)
+    yield "nps_passives", _if(of.nps.in_((7, 8)))
+    yield "nps_detractors", _if(of.nps <= 6)
+    yield "csat_n", _if(of.csat.is_not(None))
+    yield "csat_satisfied", _if(of.csat >= 4)
+    yield "ces_n", _if(of.ces.is_not(None))
+    yield "ces_sum", of.ces
+    yield "ces_sum_squares", of.ces * of.ces
+    for side in ("positive", "negative"):
+        yield f"sentiment_{side}", _if(of.side == side)
+    for name in ("sentiment", "empathy", "effort", "loyalty"):
+        whole = sa.cast(sa.func.round(of[name] * SCALE), sa.BigInteger)
+        yield f"{name}_n", _if(of[name].is_not(None))
+        yield f"{name}_sum", whole
+        yield f"{name}_sum_squares", whole * whole
+
+
+def _if(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.case((condition, 1), else_=0)

@@ -1,0 +1,157 @@
+"""Segments from the comments say the same as daily sums do, on both databases, for values of every kind."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from starlette.testclient import TestClient
+
+from models import Analysis
+from service import repository
+from service.database import write
+from service.metrics.answers import SegmentsOut
+from service.records import CommentRecord
+
+NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
+FOUND: tuple[dict[str, Any], ...] = (
+    {"sentiment": 0.5123, "issues": ["unresolved_issue"], "strengths": ["easy_to_use"], "effort": 0.3071},
+    {"sentiment": -0.25, "empathy": -0.7777, "loyalty": -0.1, "version": "older"},
+    {"sentiment": None, "no_content": True},
+    {"read": False},
+    {"sentiment": 0.0, "issues": ["unresolved_issue", "lack_of_empathy"], "empathy": 1.0},
+)
+
+
+@pytest.fixture
+def filled(
+    client: TestClient,
+    engine_of: sa.Engine,
+    make_record: Callable[..., CommentRecord],
+    make_analysis: Callable[..., Analysis],
+) -> TestClient:
+    """350 comments of 7 days: two touchpoints, two regions, some without."""
+    regions: list[dict[str, Any]] = [
+        {"region": "north"},
+        {"region": "söuth"},
+        {},
+        {"region": None},
+        {"region": 3},
+    ]
+    pairs = [
+        (
+            make_record(
+                id=f"c{i}",
+                touchpoint="shop" if i % 3 else "web",
+                channel="mail" if i % 2 else None,
+                metadata={
+                    **regions[i % 7 % 5],
+                    "vip": i % 4 == 0,
+                    "0": "zero",
+                    "$.odd": 1.5,
+                    "it's 5%": i % 2 or True,
+                },
+                occurred_at=NOON + timedelta(days=i % 7),
+                nps=i % 11,
+                csat=i % 5 + 1,
+                ces=i % 7 + 1 if i % 2 else None,
+            ),
+            make_analysis(**FOUND[i % len(FOUND)]),
+        )
+        for i in range(350)
+    ]
+    with write(engine_of) as conn:
+        repository.save_all(conn, pairs, NOON)
+    return client
+
+
+def get(client: TestClient, **asked: str) -> dict[str, Any]:
+    answer = client.get("/v1/segments", params=asked)
+    assert answer.status_code == 200, answer.text
+    SegmentsOut.model_validate(answer.json())
+    return dict(answer.json())
+
+
+@pytest.mark.parametrize("place", ["*", "shop"])
+def test_one_segment_of_all_is_as_the_touchpoint_itself(filled: TestClient, place: str) -> None:
+    (only,) = get(filled, by="metadata.nothing", touchpoint=place)["segments"]
+    assert only["value"] is None
+    assert only["metrics"] == filled.get(f"/v1/touchpoints/{place}/metrics").json()
+    assert only["differences"] == []
+
+
+def test_by_a_field_of_the_metadata(filled: TestClient) -> None:
+    answer = get(filled, by="metadata.region")
+    assert [(one["value"], one["metrics"]["n"]) for one in answer["segments"]] == [
+        (None, 100),
+        ("north", 100),
+        ("söuth", 100),
+        (3, 50),
+    ]
+    assert (answer["n"], answer["not_shown"]) == (350, 0)
+
+
+@pytest.mark.parametrize(
+    ("by", "values"),
+    [
+        ("channel", [None, "mail"]),
+        ("metadata.vip", [False, True]),
+        ("metadata.0", ["zero"]),
+        ("metadata.$.odd", [1.5]),
+        ("metadata.it's 5%", [1, True]),
+        ("language", [None]),
+    ],
+)
+def test_values_keep_their_kinds(filled: TestClient, by: str, values: list[Any]) -> None:
+    found = [one["value"] for one in get(filled, by=by)["segments"]]
+    assert sorted(map(repr, found)) == sorted(map(repr, values))
+
+
+def test_on_some_days_only(filled: TestClient) -> None:
+    answer = get(filled, by="channel", **{"from": "2026-11-17", "to": "2026-11-18"})
+    assert answer["n"] == 50
+    assert {one["metrics"]["from"] for one in answer["segments"]} == {"2026-11-17"}
+    assert get(filled, by="channel", to="2020-01-01") == {
+        "by": "channel",
+        "touchpoint": "*",
+        "n": 0,
+        "segments": [],
+        "not_shown": 0,
+    }
+
+
+def test_each_differs_from_all_the_others(
+    client: TestClient, engine_of: sa.Engine, make_record: Callable[..., CommentRecord], make_analysis: Any
+) -> None:
+    with write(engine_of) as conn:
+        for i in range(120):
+            record = make_record(id=f"c{i}", channel=f"k{i % 3}", nps=10 if i % 3 == 0 else 2)
+            repository.save(conn, record, make_analysis(), NOON)
+    answer = get(client, by="channel")
+    nps = {
+        one["value"]: next(d for d in one["differences"] if d["metric"] == "nps")
+        for one in answer["segments"]
+    }
+    assert (nps["k0"]["difference"], nps["k1"]["difference"]) == (200.0, -100.0)
+    assert nps["k0"]["real"]
+
+
+def test_more_segments_than_are_shown(
+    client: TestClient, engine_of: sa.Engine, make_record: Callable[..., CommentRecord], make_analysis: Any
+) -> None:
+    with write(engine_of) as conn:
+        for i in range(53):
+            record = make_record(id=f"c{i}", channel=f"k{i}")
+            repository.save(conn, record, make_analysis(), NOON)
+    answer = get(client, by="channel")
+    assert (answer["n"], len(answer["segments"]), answer["not_shown"]) == (53, 50, 3)
+
+
+@pytest.mark.parametrize(
+    "by", ["", "text", "metadata", "metadata.", 'metadata.a"b', "metadata.a\\b", "customer_id"]
+)
+def test_by_nothing_else(client: TestClient, by: str) -> None:
+    answer = client.get("/v1/segments", params={"by": by})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("by:")
