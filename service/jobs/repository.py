@@ -91,6 +91,11 @@ def active_sources(conn: Connection) -> set[str]:
     return set(conn.scalars(sa.select(job.c.source).where(job.c.state.in_(ACTIVE), job.c.kind == "upload")))
 
 
+def active_ids(conn: Connection) -> set[str]:
+    """Ids of the jobs that have not ended, of all tenants."""
+    return set(conn.scalars(sa.select(job.c.id).where(job.c.state.in_(ACTIVE))))
+
+
 def used_ids(conn: Connection, job_key: int, tenant: str, ids: Sequence[str]) -> set[str]:
     """Those of the ids that earlier rows of the job have."""
     query = (

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -39,6 +38,9 @@ _LONGEST_PAUSE = 3.0
 # PostgreSQL ends the transaction of a worker that slept in it with an error of this kind.
 AWAY: tuple[type[sa.exc.SQLAlchemyError], ...] = (*database.AWAY, sa.exc.InternalError)
 """What the drivers raise where a database is gone, busy or full, or has ended a transaction by itself."""
+
+TagBatch = Callable[[Batch, Tagger], Batch]
+"""How a batch comes to its analyses; with the tagger, unless somebody has tagged it before."""
 
 log = logging.getLogger("listenwell.jobs")
 T = TypeVar("T")
@@ -80,6 +82,11 @@ class Lease:
         """Lock the job in this transaction. Raises `LeaseLost`."""
         leases.hold(conn, self.key, self.owner, self.seconds)
 
+    def check(self) -> None:
+        """Raises `LeaseLost` if the thread beside the work found it lost."""
+        if self.lost.is_set():
+            raise LeaseLost("the job was cancelled, or another worker has it")
+
     def _beat(self) -> None:
         while not self._over.wait(self.seconds / 3):
             try:
@@ -110,7 +117,8 @@ class Pace:
 
 class Run:
     """See the module. `on_batch` hears of each committed batch how many rows it had; `check` is asked before
-    each one whether the file is still what it was.
+    each one whether the file is still what it was. `file` is where a back-fill's file lies, if not where it lay
+    when the job was made; `tag` may find analyses that were made before.
     """
 
     def __init__(
@@ -124,6 +132,8 @@ class Run:
         stop: threading.Event | None = None,
         on_batch: Callable[[int], None] = lambda _: None,
         check: Callable[[], models.InputError | None] = lambda: None,
+        file: str | None = None,
+        tag: TagBatch = tag,
     ) -> None:
         self.engine = engine
         self.job = job
@@ -133,6 +143,8 @@ class Run:
         self.stop = stop or threading.Event()
         self.on_batch = on_batch
         self.check = check
+        self.file = file
+        self.tag = tag
         self.lease = Lease(engine, job.key, owner, settings.lease_seconds)
         self.position = job.position
         self._pace = Pace()
@@ -161,10 +173,10 @@ class Run:
 
     def _source(self) -> Source:
         job = self.job
-        path = storage.folder_of(self.settings) / job.source if job.kind == "upload" else Path(job.source)
         columns = Options(**job.options).columns
         if job.kind != "upload":
-            return open_source(str(path), columns)
+            return open_source(self.file or job.source, columns)
+        path = storage.folder_of(self.settings) / job.source
         limit = self.settings.max_unpacked_bytes
         return open_source(str(path), columns, name=job.name, limit=limit, option="columns:")
 
@@ -186,9 +198,8 @@ class Run:
 
     def _take(self, rows: list[object]) -> None:
         judged = patiently(lambda: judge(self.engine, self.job, rows, self.position, self.masker), self.stop)
-        tagged = tag(judged, self.tagger)
-        if self.lease.lost.is_set():
-            raise LeaseLost("the job was cancelled, or another worker has it")
+        tagged = self.tag(judged, self.tagger)
+        self.lease.check()
         patiently(lambda: self._commit(tagged), self.stop)
         self.position += tagged.size
         self.on_batch(tagged.size)

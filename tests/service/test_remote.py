@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 import models
 from models.command import main
 from service.database import read
-from service.jobs.run import Run
+from service.jobs.run import BATCH, Run
 from service.jobs.tables import job
 from service.remote import Folder, fetched, file_name, shown
 
@@ -197,7 +197,7 @@ def test_an_interrupted_back_fill_by_url_goes_on(
         patch.setattr(Run, "_take", interrupted)
         assert run("backfill", "memory://in/rows.csv").exit_code == 130
     again = run("backfill", "memory://in/rows.csv")
-    assert "Going on behind row 64" in again.stderr
+    assert f"Going on behind row {BATCH}" in again.stderr
     assert "150 created, 0 replayed, 0 replaced, 0 failed" in again.stdout
 
 
