@@ -7,11 +7,13 @@ from typing import IO, Any
 import click
 
 import models
+from models.masking.masker import Masker
 from service.analyse import analyze as analyze_items
 from service.commands.batches import batches
 from service.commands.given import map_option, read_settings
-from service.files import open_source
+from service.files import Source, open_source
 from service.privacy.masking import masker_of
+from service.remote import delivered, fetched, is_url
 
 _BATCH = 64
 
@@ -19,7 +21,10 @@ _BATCH = 64
 @click.command()
 @click.argument("input", metavar="INPUT")
 @click.option(
-    "--output", default="-", metavar="OUT", help="Where to write JSON lines; standard output if not given."
+    "--output",
+    default="-",
+    metavar="OUT",
+    help="A path or URL to write JSON lines to; standard output if not given.",
 )
 @click.option("--model", metavar="DIR", help="A model folder, or 'default' or 'weightless'.")
 @map_option
@@ -27,23 +32,31 @@ _BATCH = 64
 def analyze(
     context: click.Context, input: str, output: str, model: str | None, columns: dict[str, str]
 ) -> None:
-    """Tag the comments of INPUT (.csv, .jsonl, .parquet, or - for JSON lines), in order.
+    """Tag the comments of INPUT, in order.
 
+    INPUT is a path or URL that ends in .csv, .jsonl or .parquet, also with .gz or .zst; or - for JSON lines.
     Comments that cannot be read are listed on standard error as JSON lines, and the exit status is 1.
     """
     settings = read_settings(model=model)
-    source = open_source(input, columns)
-    pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
     masker = masker_of(settings)
-    failed = 0
-    with click.open_file(output, "wb") as out:
-        for start, items in batches(source.rows(), _BATCH):
-            results = analyze_items(items, pipeline.analyze, masker=masker)
-            _write(out, results.results)
-            for error in results.errors:
-                click.echo(json.dumps(error | {"index": start + error["index"]}), err=True)
-            failed += len(results.errors)
+    with fetched(input) as file:
+        source = open_source(file, columns)
+        pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
+        with delivered(output) if is_url(output) else click.open_file(output, "wb") as out:
+            failed = _analyze(source, pipeline, masker, out)
     context.exit(1 if failed else 0)
+
+
+def _analyze(source: Source, pipeline: models.Pipeline, masker: Masker | None, out: IO[Any]) -> int:
+    """How many comments could not be read."""
+    failed = 0
+    for start, items in batches(source.rows(), _BATCH):
+        results = analyze_items(items, pipeline.analyze, masker=masker)
+        _write(out, results.results)
+        for error in results.errors:
+            click.echo(json.dumps(error | {"index": start + error["index"]}), err=True)
+        failed += len(results.errors)
+    return failed
 
 
 def _write(out: IO[Any], results: Sequence[Mapping[str, Any]]) -> None:

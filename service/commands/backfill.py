@@ -2,83 +2,63 @@
 
 A file goes through the engine of jobs, worked on here: after Ctrl-C or a kill the same command goes on behind
 the last whole batch. A stream has no place to go on at, and goes through the desk. What is stored already is
-neither tagged nor counted again.
+neither tagged nor counted again. With `--engine ray` a cluster tags the comments, and all else is the same.
 """
 
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
-import sqlalchemy as sa
 
 import models
 from service import tracing
 from service.analyse import Desk
+from service.cluster.scoring import LOCAL
+from service.cluster.work import ClusterWork, Order
 from service.commands.batches import batches
+from service.commands.file_work import FileWork
 from service.commands.given import map_option, read_settings, store, tenant_option
 from service.commands.progress import progress
 from service.commands.table import output, print_touchpoints
+from service.commands.tally import Tally
 from service.database import read
 from service.files import STREAM, open_source, split_format
-from service.jobs import foreground
-from service.jobs import repository as jobs
-from service.jobs.aside import Aside
-from service.jobs.records import FILE_CHANGED, Job, LeaseLost, Options
-from service.jobs.rejects import line_of, rejected, shaped
-from service.jobs.run import BATCH, Run
-from service.jobs.unchanged import Unchanged
-from service.jobs.worker import new_owner
+from service.jobs.records import Options
+from service.jobs.rejects import line_of, shaped
+from service.jobs.run import BATCH
 from service.metrics import Rules, overview
-from service.settings import Settings
+from service.remote import fetched, file_name, is_url, shown
 from service.watched import Watched
-
-_LISTED = 20
-_CHUNK = 1_000
-
-
-class Tally:
-    """What became of the rows."""
-
-    def __init__(self, errors: IO[str] | None, rejects: IO[bytes] | None) -> None:
-        self.outcomes = Counter({"created": 0, "replayed": 0, "replaced": 0, "failed": 0})
-        self.listed: list[Mapping[str, Any]] = []
-        self._errors = errors
-        self.rejects = rejects
-
-    def add(self, outcomes: list[str], errors: list[dict[str, Any]]) -> None:
-        """Count one batch; the first failures are kept to be listed, all go to the file of errors."""
-        self.outcomes.update(outcomes)
-        self.outcomes["failed"] += len(errors)
-        self.listed += errors[: _LISTED - len(self.listed)]
-        if self._errors is not None:
-            self._errors.writelines(json.dumps(error) + "\n" for error in errors)
-
-    def line(self) -> str:
-        """All counts in a line."""
-        return ", ".join(f"{count:,} {outcome}" for outcome, count in self.outcomes.items())
-
-    def print(self) -> None:
-        """Counts to standard output, failures to standard error."""
-        click.echo(self.line())
-        for error in self.listed:
-            name = f" (id {error['id']})" if error["id"] else ""
-            click.echo(f"row {error['index'] + 1:,}{name}: {error['detail']} [{error['code']}]", err=True)
-        rest = self.outcomes["failed"] - len(self.listed)
-        if rest:
-            click.echo(f"and {rest:,} more; --errors FILE lists all", err=True)
-        if any(error["code"] == "missing_field" and error["field"] == "id" for error in self.listed):
-            click.echo("Rows without an id: --map id=COLUMN names one, --id-from-line makes them.", err=True)
 
 
 @click.command()
 @click.argument("input", metavar="INPUT")
 @map_option
 @click.option("--touchpoint", metavar="NAME", help="Touchpoint of the rows that name none.")
-@click.option("--engine", type=click.Choice(["local"]), default="local", help="What runs the work.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What tags the comments: this process, or the workers of a Ray cluster.",
+)
+@click.option(
+    "--address",
+    metavar="ADDRESS",
+    help="Ray: the cluster, as ray.init takes it; without one it starts workers on this machine.",
+)
+@click.option(
+    "--parallelism",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Ray: workers, each of one thread; one for each CPU of the cluster if not given.",
+)
+@click.option(
+    "--parts",
+    metavar="URL",
+    help="Ray: a folder or URL that all machines reach, for the work in hand; the analyses stay there as Parquet.",
+)
 @click.option("--id-from-line", is_flag=True, help="Give rows without an id the id FILE-ROW.")
 @click.option(
     "--errors", type=click.File("w", encoding="utf-8"), help="Write all failed rows there as JSON lines."
@@ -96,90 +76,56 @@ def backfill(
     columns: dict[str, str],
     touchpoint: str | None,
     engine: str,
+    address: str | None,
+    parallelism: int | None,
+    parts: str | None,
     id_from_line: bool,
     errors: IO[str] | None,
     rejects: IO[bytes] | None,
     tenant: str,
 ) -> None:
-    """Tag and store the comments of INPUT (.csv, .jsonl, .parquet, also .gz and .zst; or - for JSON lines)."""
-    settings = read_settings()
-    open_source(input, columns)
+    """Tag and store the comments of INPUT.
+
+    INPUT is a path or URL (s3://, gs://, abfs://, https://) that ends in .csv, .jsonl or .parquet, also with .gz
+    or .zst; or - for JSON lines.
+    """
+    order = _order(engine, input, address, parallelism, parts)
+    settings, tally = read_settings(), Tally(errors, rejects)
     options = Options(columns=columns, touchpoint=touchpoint, ids=_stem(input) if id_from_line else None)
-    pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
-    tally = Tally(errors, rejects)
-    with tracing.on(), store(settings) as database:
-        if input == STREAM:
-            stopped = _stream(Desk(database, Watched(pipeline.analyze), settings), options, tenant, tally)
-        else:
-            work = FileWork(database, pipeline, settings)
-            stopped = work.run(input, tenant, options, tally)
-        tally.print()
-        rules = Rules.of(settings, pipeline.taxonomy, pipeline.version, pipeline.calibration.errors)
-        with read(database) as conn:
-            print_touchpoints(output(), overview(conn, tenant, rules), pipeline.taxonomy)
+    with fetched(input) as file:
+        open_source(file, columns)
+        pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
+        with tracing.on(), store(settings) as database:
+            if input == STREAM:
+                stopped = _stream(Desk(database, Watched(pipeline.analyze), settings), options, tenant, tally)
+            else:
+                cluster = ClusterWork(order, settings, pipeline.version) if order else None
+                work = FileWork(database, pipeline, settings, cluster)
+                stopped = work.run(file, _source(input), tenant, options, tally)
+            tally.print()
+            rules = Rules.of(settings, pipeline.taxonomy, pipeline.version, pipeline.calibration.errors)
+            with read(database) as conn:
+                print_touchpoints(output(), overview(conn, tenant, rules), pipeline.taxonomy)
     if stopped:
         click.echo("Stopped. What is counted above is stored; run the same again to go on.", err=True)
         context.exit(130)
     context.exit(1 if tally.outcomes["failed"] else 0)
 
 
-@dataclass(frozen=True)
-class FileWork:
-    """A file's job, worked on here."""
-
-    database: sa.Engine
-    pipeline: models.Pipeline
-    settings: Settings
-
-    def run(self, input: str, tenant: str, options: Options, tally: Tally) -> bool:
-        """True if the person at the keyboard stopped it, which loses no comment and halves none.
-
-        Raises `InputError` where the file cannot be read to its end; what came before is stored and counted.
-        """
-        unchanged = Unchanged(input)
-        new, owner = foreground.backfill_job(input, tenant, options), new_owner()
-        with foreground.held(self.database, new, owner, self.settings) as job:
-            stopped = self._work(job, owner, unchanged)
-        job = foreground.current(self.database, job)
-        _read(self.database, job, tally)
-        if tally.rejects is not None and job.error_code != FILE_CHANGED:
-            rows = rejected(self.database, job, open_source(input, options.columns))
-            tally.rejects.writelines(map(line_of, rows))
-        if job.state == "failed":
-            raise models.InputError(f"{tally.line()}; {job.error_detail}", code=str(job.error_code))
-        return stopped and job.state != "done"
-
-    def _work(self, job: Job, owner: str, unchanged: Unchanged) -> bool:
-        if job.position:
-            click.echo(f"Going on behind row {job.position:,}, where it was stopped.", err=True)
-        with progress() as bar:
-            task = bar.add_task("comments", total=None, completed=job.position)
-
-            def on_batch(rows: int) -> None:
-                if bar.tasks[0].total is None:
-                    bar.update(task, total=foreground.current(self.database, job).total)
-                bar.advance(task, rows)
-
-            tagger = Watched(Aside(lambda: self.pipeline.analyze))
-            run = Run(self.database, job, owner, tagger, self.settings, on_batch=on_batch, check=unchanged)
-            try:
-                run.work()
-            except (KeyboardInterrupt, LeaseLost):
-                return True
-        return False
-
-
-def _read(database: sa.Engine, job: Job, tally: Tally) -> None:
-    """Counts and failures of all that was done of the job, also by runs before this one."""
-    tally.outcomes.update({name: count for name, count in job.counts.items() if name != "failed"})
-    after = -1
-    while True:
-        with read(database) as conn:
-            failed = jobs.errors(conn, job.key, _CHUNK, after)
-        if not failed:
-            return
-        tally.add([], [item.error() for item in failed])
-        after = failed[-1].place
+def _order(
+    engine: str, input: str, address: str | None, parallelism: int | None, parts: str | None
+) -> Order | None:
+    """What is asked of a cluster; None where the comments are tagged here."""
+    given = {"--address": address, "--parallelism": parallelism, "--parts": parts}
+    if engine == "local":
+        if typed := [name for name, value in given.items() if value is not None]:
+            raise click.UsageError(f"{typed[0]} goes with --engine ray")
+        return None
+    if input == STREAM:
+        raise click.UsageError("--engine ray needs a file: a stream cannot be read twice")
+    if parts is not None and parts.lower().startswith("memory:"):
+        raise click.UsageError("--parts memory:// is seen by no other process")
+    return Order(address or LOCAL, parallelism, parts)
 
 
 def _stream(desk: Desk, options: Options, tenant: str, tally: Tally) -> bool:
@@ -206,9 +152,14 @@ def _completed(options: Options) -> Iterator[object]:
     return (options.complete(row, number) for number, row in enumerate(rows, start=1))
 
 
+def _source(input: str) -> str:
+    """The file as it is known with the job: without what is secret in a URL."""
+    return shown(input) if is_url(input) else str(Path(input).absolute())
+
+
 def _stem(input: str) -> str:
     """The file's name without its endings."""
     if input == STREAM:
         return "stdin"
-    name = Path(input).name
+    name = file_name(input)
     return Path(name.removesuffix(split_format(name)[1])).stem

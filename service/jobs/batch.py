@@ -6,7 +6,7 @@ at any moment leaves a batch whole or not there, and the next worker goes on beh
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -36,6 +36,15 @@ class Batch:
     intake: Intake
     replayed: frozenset[int]
     tagged: Tagged
+
+    @property
+    def fresh(self) -> list[Accepted]:
+        """Those that are to be tagged: accepted, and no replays."""
+        return [one for one in self.intake.accepted if one.index not in self.replayed]
+
+    def with_analyses(self, analyses: Sequence[models.Analysis]) -> "Batch":
+        """The same with an analysis of each fresh one, in their order."""
+        return replace(self, tagged=list(zip(self.fresh, analyses, strict=True)))
 
     def store(self, conn: Connection, job: Job) -> Counter[str]:
         """Write all but the job's own row, inside the caller's transaction; how many rows became what."""
@@ -97,9 +106,7 @@ def judge(
 
 def tag(batch: Batch, tagger: Tagger) -> Batch:
     """The batch with an analysis of each comment that is not a replay."""
-    fresh = [one for one in batch.intake.accepted if one.index not in batch.replayed]
-    tagged = list(zip(fresh, analyse.tag(fresh, tagger), strict=True))
-    return Batch(batch.first, batch.size, batch.intake, batch.replayed, tagged)
+    return batch.with_analyses(analyse.tag(batch.fresh, tagger))
 
 
 def _save(conn: Connection, tenant: str, tagged: Tagged, arrived: datetime) -> dict[int, str]:

@@ -21,15 +21,15 @@ from service.jobs.records import Job, Kind, LeaseLost, NewJob, Options
 from service.settings import Settings
 
 
-def backfill_job(path: str, tenant: str, options: Options) -> NewJob:
-    """The job of a file on this machine. Raises `InputError` ("unreadable_file")."""
+def backfill_job(path: str, source: str, tenant: str, options: Options) -> NewJob:
+    """The job of a file on this machine, known as `source`. Raises `InputError` ("unreadable_file")."""
     file = Path(path)
     try:
         with file.open("rb") as stream:
             content = file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise models.InputError(f"{file.name}: {error.strerror}", code="unreadable_file") from error
-    return _new(tenant, "backfill", file.name, str(file.absolute()), options.to_dict(), content)
+    return _new(tenant, "backfill", file.name, source, options.to_dict(), content)
 
 
 def rescore_job(tenant: str, version: str, total: int) -> NewJob:

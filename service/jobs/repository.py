@@ -102,6 +102,11 @@ def end_rejects(conn: Connection) -> list[str]:
     return list(conn.scalars(over.returning(job.c.id)))
 
 
+def active_ids(conn: Connection) -> set[str]:
+    """Ids of the jobs that have not ended, of all tenants."""
+    return set(conn.scalars(sa.select(job.c.id).where(job.c.state.in_(ACTIVE))))
+
+
 def used_ids(conn: Connection, job_key: int, tenant: str, ids: Sequence[str]) -> set[str]:
     """Those of the ids that earlier rows of the job have."""
     query = (

@@ -16,7 +16,6 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -43,6 +42,9 @@ _LONGEST_PAUSE = 3.0
 # PostgreSQL ends the transaction of a worker that slept in it with an error of this kind.
 AWAY: tuple[type[sa.exc.SQLAlchemyError], ...] = (*database.AWAY, sa.exc.InternalError)
 """What the drivers raise where a database is gone, busy or full, or has ended a transaction by itself."""
+
+TagBatch = Callable[[Batch, Tagger], Batch]
+"""How a batch comes to its analyses; with the tagger, unless somebody has tagged it before."""
 
 log = logging.getLogger("listenwell.jobs")
 T = TypeVar("T")
@@ -84,6 +86,11 @@ class Lease:
         """Lock the job in this transaction. Raises `LeaseLost`."""
         leases.hold(conn, self.key, self.owner, self.seconds)
 
+    def check(self) -> None:
+        """Raises `LeaseLost` if the thread beside the work found it lost."""
+        if self.lost.is_set():
+            raise LeaseLost("the job was cancelled, or another worker has it")
+
     def _beat(self) -> None:
         while not self._over.wait(self.seconds / 3):
             try:
@@ -114,7 +121,8 @@ class Pace:
 
 class Run:
     """See the module. `on_batch` hears of each committed batch how many rows it had; `check` is asked before
-    each one whether the file is still what it was.
+    each one whether the file is still what it was. `file` is where a back-fill's file lies, if not where it lay
+    when the job was made; `tag` may find analyses that were made before.
     """
 
     def __init__(
@@ -128,6 +136,8 @@ class Run:
         stop: threading.Event | None = None,
         on_batch: Callable[[int], None] = lambda _: None,
         check: Callable[[], models.InputError | None] = lambda: None,
+        file: str | None = None,
+        tag: TagBatch = tag,
     ) -> None:
         self.engine = engine
         self.job = job
@@ -137,6 +147,8 @@ class Run:
         self.stop = stop or threading.Event()
         self.on_batch = on_batch
         self.check = check
+        self.file = file
+        self.tag = tag
         self.lease = Lease(engine, job.key, owner, settings.lease_seconds)
         self.quota = Quota(engine, job.key_id)
         self.position = job.position
@@ -171,10 +183,10 @@ class Run:
 
     def _source(self) -> Source:
         job = self.job
-        path = storage.folder_of(self.settings) / job.source if job.kind == "upload" else Path(job.source)
         columns = Options(**job.options).columns
         if job.kind != "upload":
-            return open_source(str(path), columns)
+            return open_source(self.file or job.source, columns)
+        path = storage.folder_of(self.settings) / job.source
         limit = self.settings.max_unpacked_bytes
         return open_source(str(path), columns, name=job.name, limit=limit, option="columns:")
 
@@ -202,9 +214,8 @@ class Run:
             size = judged.size if standing is None else judged.fitting(standing.remaining)
             if size == 0:
                 return standing
-            tagged = tag(judged if size == judged.size else self._judge(rows[:size]), self.tagger)
-            if self.lease.lost.is_set():
-                raise LeaseLost("the job was cancelled, or another worker has it")
+            tagged = self.tag(judged if size == judged.size else self._judge(rows[:size]), self.tagger)
+            self.lease.check()
             if patiently(partial(self._commit, tagged), self.stop):
                 self.position += size
                 self.on_batch(size)
