@@ -26,7 +26,7 @@ from service.database import read
 from service.files import STREAM, open_source, split_format
 from service.jobs.records import Options
 from service.jobs.rejects import line_of, shaped
-from service.jobs.run import BATCH
+from service.jobs.run import ALONE
 from service.metrics import Rules, overview
 from service.remote import fetched, file_name, is_url, shown
 from service.watched import Watched
@@ -134,7 +134,7 @@ def _stream(desk: Desk, options: Options, tenant: str, tally: Tally) -> bool:
     with progress() as bar:
         task = bar.add_task("comments", total=None)
         try:
-            for start, items in batches(rows, BATCH):
+            for start, items in batches(rows, ALONE):
                 results = desk.record(items, tenant=tenant, seen=seen)
                 moved = [error | {"index": start + error["index"]} for error in results.errors]
                 if tally.rejects is not None:

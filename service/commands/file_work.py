@@ -19,7 +19,7 @@ from service.jobs.aside import Aside
 from service.jobs.batch import tag
 from service.jobs.records import FILE_CHANGED, Job, LeaseLost, Options
 from service.jobs.rejects import line_of, rejected
-from service.jobs.run import Lease, Run, TagBatch
+from service.jobs.run import ALONE, Lease, Run, TagBatch
 from service.jobs.unchanged import Unchanged
 from service.jobs.worker import new_owner
 from service.settings import Settings
@@ -74,6 +74,7 @@ class FileWork:
                     check=unchanged,
                     file=file,
                     tag=tagging,
+                    size=ALONE,
                 )
                 run.work()
             except (KeyboardInterrupt, LeaseLost):

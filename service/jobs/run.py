@@ -38,6 +38,8 @@ from service.settings import Settings
 BATCH = 16
 """Rows of a transaction. Whoever stores a comment meanwhile waits for its end, on SQLite in any case: a quarter of a
 larger one's time, and the model reads sixteen at once hardly slower than sixty-four."""
+ALONE = 128
+"""Rows of a transaction of a command that has the machine to itself."""
 _LONGEST_PAUSE = 3.0
 # PostgreSQL ends the transaction of a worker that slept in it with an error of this kind.
 AWAY: tuple[type[sa.exc.SQLAlchemyError], ...] = (*database.AWAY, sa.exc.InternalError)
@@ -122,7 +124,7 @@ class Pace:
 class Run:
     """See the module. `on_batch` hears of each committed batch how many rows it had; `check` is asked before
     each one whether the file is still what it was. `file` is where a back-fill's file lies, if not where it lay
-    when the job was made; `tag` may find analyses that were made before.
+    when the job was made; `tag` may find analyses that were made before. `size` are the rows of a transaction.
     """
 
     def __init__(
@@ -138,6 +140,7 @@ class Run:
         check: Callable[[], models.InputError | None] = lambda: None,
         file: str | None = None,
         tag: TagBatch = tag,
+        size: int = BATCH,
     ) -> None:
         self.engine = engine
         self.job = job
@@ -149,6 +152,7 @@ class Run:
         self.check = check
         self.file = file
         self.tag = tag
+        self.size = size
         self.lease = Lease(engine, job.key, owner, settings.lease_seconds)
         self.quota = Quota(engine, job.key_id)
         self.position = job.position
@@ -164,7 +168,7 @@ class Run:
             except models.InputError as error:
                 return self._end("failed", error)
             self._pace.mark(self.position)
-            for batch, fault in in_batches(rows, self.position):
+            for batch, fault in in_batches(rows, self.position, self.size):
                 if self.stop.is_set():
                     return self._give_back()
                 if changed := self.check():
@@ -319,7 +323,7 @@ def patiently(action: Callable[[], T], stop: threading.Event) -> T:
 
 
 def in_batches(
-    rows: Iterable[object], position: int, size: int = BATCH
+    rows: Iterable[object], position: int, size: int
 ) -> Iterator[tuple[list[object], models.InputError | None]]:
     """The rows from a position on, in batches; with the last one the fault that ended the file, if one did."""
     stream = islice(rows, position, None)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 import models
 from models.command import main
 from service.analyse import Desk
-from service.jobs.run import Run
+from service.jobs.run import ALONE, Run
 
 ROWS: list[dict[str, Any]] = [
     {"id": "1", "text": "Checkout was easy.", "touchpoint": "order", "scores": {"nps": 9}},
@@ -113,10 +113,10 @@ def test_an_interrupted_backfill_goes_on_where_it_stands(monkeypatch: pytest.Mon
         patch.setattr(Run, "_take", interrupted(Run._take))
         stopped = run("backfill", path)
     assert stopped.exit_code == 130
-    assert "64 created" in stopped.stdout
-    assert totals()["*"] == 64
+    assert f"{ALONE} created" in stopped.stdout
+    assert totals()["*"] == ALONE
     again = run("backfill", path)
-    assert "Going on behind row 64" in again.stderr
+    assert f"Going on behind row {ALONE}" in again.stderr
     assert "150 created, 0 replayed, 0 replaced, 1 failed" in again.stdout
     assert "0 created, 150 replayed" in run("backfill", path).stdout
 
@@ -127,9 +127,9 @@ def test_an_interrupted_stream_keeps_what_it_counted(monkeypatch: pytest.MonkeyP
         patch.setattr(Desk, "record", interrupted(Desk.record))
         stopped = run("backfill", "-", stdin=stream)
     assert stopped.exit_code == 130
-    assert "64 created" in stopped.stdout
-    assert totals()["*"] == 64
-    assert "86 created, 64 replayed" in run("backfill", "-", stdin=stream).stdout
+    assert f"{ALONE} created" in stopped.stdout
+    assert totals()["*"] == ALONE
+    assert f"{150 - ALONE} created, {ALONE} replayed" in run("backfill", "-", stdin=stream).stdout
 
 
 def interrupted(action: Any) -> Any:
@@ -156,7 +156,7 @@ def test_a_file_that_cannot_be_read_to_its_end_keeps_what_came_before() -> None:
     assert cut.exit_code == 2
     assert "truncated_file" in cut.stderr
     kept = totals()["*"]
-    assert kept > 64
+    assert kept > ALONE
     Path("in.jsonl.gz").write_bytes(packed)
     assert f"{600 - kept:,} created, {kept:,} replayed" in run("backfill", "in.jsonl.gz").stdout
 
