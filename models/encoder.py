@@ -74,10 +74,12 @@ class Windows:
     def cut(self, readings: Sequence[Reading]) -> list[list[Window]]:
         """The windows of each reading, in order."""
         texts = self._encode([reading.text for reading in readings])
-        questions = self._encode([reading.question for reading in readings])
+        # A survey asks all its customers the same.
+        asked = sorted({reading.question for reading in readings})
+        questions = dict(zip(asked, self._encode(asked), strict=True))
         return [
-            list(self._windows(reading, text, question))
-            for reading, text, question in zip(readings, texts, questions, strict=True)
+            list(self._windows(reading, text, questions[reading.question]))
+            for reading, text in zip(readings, texts, strict=True)
         ]
 
     def _encode(self, texts: list[str]) -> list[Encoding]:

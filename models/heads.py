@@ -17,7 +17,7 @@ So the words that made a label are known without asking again, and a long commen
 like a short one. Numpy only: serving needs no torch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,12 +65,17 @@ class Layout:
         """The column of a detected name."""
         return self.detected.index(column)
 
-    def pool(self, scores: Scores) -> Scores:
-        """Comment logits, shape (width - 1,), from span logits, shape (spans, width); spans >= 1."""
-        weight = softmax(scores[:, self.weight])
-        top = scores[:, : len(self.detected)].max(axis=0)
-        mean = weight @ scores[:, len(self.detected) : self.weight]
-        return np.concatenate([top, mean])
+    def pool(self, scores: Scores, counts: Sequence[int] | NDArray[np.int_]) -> Scores:
+        """Comment logits, shape (comments, width - 1), from the span logits of all, shape (spans, width).
+
+        `counts` says how many spans each comment has, one or more; their rows follow each other.
+        """
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        detected, weight = scores[:, : len(self.detected)], scores[:, self.weight]
+        powers = np.exp(weight - np.repeat(np.maximum.reduceat(weight, starts), counts))[:, None]
+        choices = scores[:, len(self.detected) : self.weight]
+        mean = np.add.reduceat(powers * choices, starts) / np.add.reduceat(powers, starts)
+        return np.concatenate([np.maximum.reduceat(detected, starts), mean], axis=1)
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,16 @@ def _guess(text: str) -> str:
     if len(letters) < 3:
         return UNKNOWN
     words = re.findall(r"[^\W\d_]+", text.lower())
+    english = sum(word in _ENGLISH_WORDS for word in words) >= 0.25 * len(words)
+    if english and text.isascii():  # whatever the guess would be
+        return "en"
     ranks: dict[str, float] = dict(_identifier().rank(text))
     best = max(ranks, key=lambda code: ranks[code])
     if sum("LATIN" in unicodedata.name(char, "") for char in letters) < 0.5 * len(letters):
         return UNKNOWN if best == "en" else best
     if best == "en":
         return "en"
-    if sum(word in _ENGLISH_WORDS for word in words) >= 0.25 * len(words):
+    if english:
         return "en"
     lead = ranks[best] - ranks["en"]
     if lead >= max(_MARGIN, _MARGIN_PER_WORD * len(words)):

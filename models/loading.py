@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from models import taxonomy, weightless
 from models.artifact import Artifact, open_artifact
@@ -13,7 +13,10 @@ from models.pipeline import Pipeline
 from models.scorer import Scorer
 from models.taxonomy import Taxonomy
 
-Runtime = Literal["onnx", "torch"]
+if TYPE_CHECKING:
+    from models import encoder
+
+Runtime = Literal["openvino", "onnx", "torch"]
 DEFAULT = Path(__file__).with_name("default")
 
 
@@ -28,7 +31,7 @@ class Facts:
     artifact: Artifact | None
 
 
-def load(model: str | Path = "default", *, runtime: Runtime = "onnx", threads: int = 1) -> Pipeline:
+def load(model: str | Path = "default", *, runtime: Runtime = "openvino", threads: int = 1) -> Pipeline:
     """Open the shipped model ("default"), the weightless one ("weightless") or a folder.
 
     `threads` is the number of cores one call may use. Raises `ArtifactError` if the folder is not a sound
@@ -62,18 +65,28 @@ def _scorer(facts: Facts, runtime: Runtime, threads: int) -> Scorer:
     artifact = facts.artifact
     if artifact is None:
         return weightless.WeightlessScorer(facts.taxonomy)
+    from models.cache import CachedScorer
     from models.encoder import Encoder
 
+    return CachedScorer(Encoder.open(artifact, _runtime(artifact, runtime, threads)))
+
+
+def _runtime(artifact: Artifact, runtime: Runtime, threads: int) -> "encoder.Runtime":
+    # Each is imported where it is asked for: the others' start-up is not paid, nor need they be installed.
+    if runtime == "openvino":
+        from models.runtime_openvino import OpenVinoRuntime
+
+        return OpenVinoRuntime(artifact.path / "model.onnx", threads=threads)
     if runtime == "onnx":
         from models.runtime_onnx import OnnxRuntime
 
-        return Encoder.open(artifact, OnnxRuntime(artifact.path / "model.onnx", threads=threads))
+        return OnnxRuntime(artifact.path / "model.onnx", threads=threads)
     if runtime != "torch":
-        raise ArtifactError(f'runtime "{runtime}": must be "onnx" or "torch"')
+        raise ArtifactError(f'runtime "{runtime}": must be "openvino", "onnx" or "torch"')
     try:
         from models.runtime_torch import TorchRuntime
     except ImportError as error:
         raise MissingExtraError(
             "runtime torch needs the training extra: pip install -e '.[train]'"
         ) from error
-    return Encoder.open(artifact, TorchRuntime(artifact, threads=threads))
+    return TorchRuntime(artifact, threads=threads)

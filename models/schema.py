@@ -6,7 +6,7 @@ are the JSON names. Offsets count Unicode code points of the text as it was sent
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from models.masking.kinds import Kind
@@ -147,10 +147,10 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of the contract, with lists for tuples."""
-        fields = asdict(self)
+        parts: dict[str, Any] = _plain(self)
         if self.masked is None:
-            del fields["masked"]
-        return fields
+            del parts["masked"]
+        return parts
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Analysis":
@@ -170,6 +170,16 @@ class Analysis:
         if "masked" in data:
             parts["masked"] = tuple(Mask(**mask) for mask in data["masked"])
         return cls(**parts)
+
+
+def _plain(value: Any) -> Any:
+    """What `dataclasses.asdict` gives, without its deep copies: an analysis is made of frozen parts."""
+    names = getattr(value, "__dataclass_fields__", None)
+    if names is not None:
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return dict(value) if isinstance(value, dict) else value
 
 
 def _mentions(data: Iterable[Mapping[str, Any]]) -> tuple[Mention, ...]:

@@ -91,7 +91,7 @@ class Listenwell:
 @Language.factory(
     "listenwell",
     assigns=["doc._.analysis", "doc.spans"],
-    default_config={"model": "default", "runtime": "onnx"},
+    default_config={"model": "default", "runtime": "openvino"},
 )
 def make_listenwell(nlp: Language, name: str, model: str, runtime: Runtime) -> Listenwell:
     """Build the component from its config."""

@@ -95,8 +95,9 @@ class Trainer:
                 f"epoch {self.progress.epoch} of {self.config.loop.epochs}: "
                 f"loss {loss:.3f}, held-out mAP {score:.3f}"
             )
-        self.network.load_state_dict(load_file(self._folder / "best.safetensors"))
-        self._set_twin()
+        if self.config.loop.epochs:
+            self.network.load_state_dict(load_file(self._folder / "best.safetensors"))
+            self._set_twin()
         return self.progress
 
     def score(self, examples: Sequence[Example]) -> float:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,13 +14,13 @@ from tokenizers import Tokenizer
 from evaluation.gold import LabelledComment
 from models import taxonomy
 from models.artifact import MANIFEST, EncoderConfig, seal, write_config, write_json
-from models.encoder import Encoder, Windows, collate
+from models.encoder import Batch, Encoder, Windows, collate
 from models.errors import ArtifactError, InputError
 from models.heads import Calibration, Layout, Scores
 from models.loading import facts_of
 from models.network import Network
 from models.pipeline import Pipeline, read
-from models.runtime_onnx import OnnxRuntime
+from models.runtime_openvino import OpenVinoRuntime
 from models.taxonomy import Taxonomy
 from models.weights import load_weights, round_weights, save_weights
 from training.calibrate import calibrate
@@ -29,7 +30,7 @@ from training.data import Corpus
 from training.emoji import add_emoji, with_emoji
 from training.encoders import encoder_weights, pretrained, shape_of
 from training.examples import Example, make_examples, make_unlabelled
-from training.export import agreement, export_onnx
+from training.export import SAMPLES, agreement, export_onnx
 from training.loop import Progress, Report, Trainer, predict
 from training.teaching import taught
 
@@ -54,8 +55,11 @@ def train(
     `start` is a model whose weights to go on from, in place of the pretrained ones; `teachers` are models to learn
     from beside the labels. `exam` are labelled comments that only measure: their figures go into the card, nothing
     else does. A run that was interrupted goes on where it was. Raises `InputError` (code "output_exists") rather
-    than overwrite a model, `ArtifactError` if `start` is of another shape.
+    than overwrite a model or if there is nothing to learn from (code "nothing_to_train": no epochs and no `start`; with
+    one, its weights are exported, calibrated and examined anew), `ArtifactError` if `start` is of another shape.
     """
+    if not config.loop.epochs and not start:
+        raise InputError("loop.epochs: 0 epochs need a model to start from", code="nothing_to_train")
     if (output / MANIFEST).exists():
         raise InputError(f"{output}: there is a model already; choose another folder", code="output_exists")
     output.mkdir(parents=True, exist_ok=True)
@@ -75,14 +79,13 @@ def train(
         _take_weights(network, start, emoji)
     trainer = Trainer(network, Layout(tax), config, output, fingerprint=fingerprint, report=report, say=say)
     progress = trainer.fit(training, held)
-    say(f"best epoch {progress.best_epoch + 1} of {progress.epoch}: held-out mAP {progress.best_score:.3f}")
+    if progress.epoch:
+        say(f"best epoch {progress.best_epoch + 1} of {progress.epoch}: held-out mAP {progress.best_score:.3f}")
 
     # From here on the weights are those that are stored, rounded: every figure below is theirs.
     network.load_state_dict(round_weights(network.state_dict()))
     _write_content(output, network, tokenizer, shape, tax)
-    difference = export_onnx(
-        network, collate([example.window for example in held[:8]]), output / "model.onnx"
-    )
+    difference = export_onnx(network, _samples(training, seed=config.seed), output / "model.onnx")
     finished, same = _calibrated(output, windows, corpus, tax, predict(network, held, Layout(tax)), config)
     say(
         f"{finished.version}: ONNX against torch differs by {difference:.1e}, int8 agrees on {same:.2%} of decisions"
@@ -93,7 +96,7 @@ def train(
         corpus=corpus,
         config=config,
         base=config.network.base,
-        training=_record(progress, difference, same),
+        training=_record(progress, difference, same, start),
         exam=exam,
     )
     seal(output)  # once more, now with the papers
@@ -148,6 +151,12 @@ def _examples(
     )
 
 
+def _samples(training: Sequence[Example], seed: int) -> list[Batch]:
+    """Some comments to fit the serving file on, each by itself, so that no padding is among the values."""
+    chosen = random.Random(seed).sample(training, min(SAMPLES, len(training)))
+    return [collate([example.window]) for example in chosen]
+
+
 def _network(shape: EncoderConfig, layout: Layout, config: RunConfig) -> Network:
     torch.manual_seed(config.seed)
     return Network(shape, layout.width, dropout=config.loop.dropout)
@@ -163,7 +172,7 @@ def _write_content(
 
 
 def _pipeline(output: Path, windows: Windows, tax: Taxonomy) -> Pipeline:
-    scorer = Encoder(windows, OnnxRuntime(output / "model.onnx", threads=2))
+    scorer = Encoder(windows, OpenVinoRuntime(output / "model.onnx", threads=2))
     return Pipeline(scorer, tax, version="unsealed", calibration=Calibration(), thresholds={})
 
 
@@ -181,11 +190,19 @@ def _fingerprint(corpus: Corpus, config: RunConfig, *models: Sequence[Path]) -> 
     return hashlib.sha256(json.dumps([corpus.fingerprint, config.to_dict(), names]).encode()).hexdigest()
 
 
-def _record(progress: Progress, difference: float, same: float) -> dict[str, Any]:
+def _record(progress: Progress, difference: float, same: float, start: Path | None) -> dict[str, Any]:
     return {
+        "start": _lineage(start) if start else None,
         "epochs": progress.epoch,
-        "best_epoch": progress.best_epoch + 1,
+        "best_epoch": progress.best_epoch + bool(progress.epoch),
         "history": progress.history,
         "onnx_float32_largest_difference": difference,
         "int8_agreement_with_torch": same,
     }
+
+
+def _lineage(start: Path) -> dict[str, Any]:
+    """How the model that a run went on from was made itself."""
+    papers = start / "card.json"
+    card = json.loads(papers.read_text(encoding="utf-8")) if papers.exists() else {}
+    return {"version": facts_of(start).version, **{part: card.get(part) for part in ("config", "training")}}

@@ -19,15 +19,15 @@ def test_the_layout_covers_every_column_once() -> None:
 def test_a_detected_column_is_pooled_by_its_largest_span() -> None:
     scores = np.zeros((3, LAYOUT.width), dtype=np.float32)
     scores[1, 4] = 2.5
-    assert LAYOUT.pool(scores)[4] == 2.5
+    assert LAYOUT.pool(scores, [len(scores)])[0][4] == 2.5
 
 
 def test_a_choice_is_pooled_by_weight() -> None:
     scores = np.zeros((2, LAYOUT.width), dtype=np.float32)
     scores[0, LAYOUT.sentiment], scores[1, LAYOUT.sentiment] = 1.0, 3.0
-    assert LAYOUT.pool(scores)[LAYOUT.sentiment] == pytest.approx(np.full(5, 2.0))
+    assert LAYOUT.pool(scores, [len(scores)])[0][LAYOUT.sentiment] == pytest.approx(np.full(5, 2.0))
     scores[1, LAYOUT.weight] = 30.0
-    assert LAYOUT.pool(scores)[LAYOUT.sentiment] == pytest.approx(np.full(5, 3.0))
+    assert LAYOUT.pool(scores, [len(scores)])[0][LAYOUT.sentiment] == pytest.approx(np.full(5, 3.0))
 
 
 def test_calibration_applies_slope_intercept_and_temperature() -> None:

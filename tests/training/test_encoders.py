@@ -66,7 +66,7 @@ def test_a_teacher_reads_alike_in_torch_and_onnx(tmp_path: Path) -> None:
     texts = ["The agent was kind but nobody fixed my bill", "Late. " * 9]
     one, two = (collate(windows.cut([read(Comment(text, question="Why?"))])[0]) for text in texts)
     assert one.ids[0, 0] == tokenizer.token_to_id("<s>")
-    assert export_onnx(network, one, tmp_path / "model.onnx") < 1e-4
+    assert export_onnx(network, [one, two], tmp_path / "model.onnx") < 1e-4
     # A second length: nothing of the first was baked in.
     arrays = (two.ids, two.segments, two.mask, two.pooling)
     with torch.inference_mode():

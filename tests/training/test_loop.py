@@ -86,7 +86,7 @@ def test_pooling_in_training_is_pooling_in_serving(examples: list[Example]) -> N
     scores = torch.randn(*batch.clauses.shape, LAYOUT.width)
     pooled = pool(scores, batch.clauses, LAYOUT)
     for row, example in enumerate(examples[:4]):
-        served = LAYOUT.pool(scores[row, : len(example.sentence_of)].numpy())
+        served = LAYOUT.pool(scores[row, : len(example.sentence_of)].numpy(), [len(example.sentence_of)])[0]
         assert pooled[row].numpy() == pytest.approx(served, abs=1e-5)
 
 

@@ -61,16 +61,21 @@ class CategoryEncoder:
 
     @cached_property
     def background(self) -> list[Vectors]:
-        """`clauses` of ordinary feedback, written by us: the same comments each time."""
-        comments = []
-        for file in sorted(CORPUS.glob("*.jsonl")):
-            comments += [Comment(json.loads(line)["text"]) for line in file.read_text("utf-8").splitlines()]
-        return self.clauses(comments[:: max(1, len(comments) // _BACKGROUND)])
+        """`clauses` of ordinary feedback."""
+        return self.clauses(ordinary_feedback(_BACKGROUND))
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         """One vector a text, shape (texts, hidden)."""
         found = self.clauses([Comment(text) for text in texts], context=1.0)
         return np.stack([rows[0] if len(rows) else np.zeros(self.config.hidden_size) for rows in found])
+
+
+def ordinary_feedback(count: int) -> list[Comment]:
+    """About `count` comments of all sorts, written by us: the same ones each time."""
+    comments = []
+    for file in sorted(CORPUS.glob("*.jsonl")):
+        comments += [Comment(json.loads(line)["text"]) for line in file.read_text("utf-8").splitlines()]
+    return comments[:: max(1, len(comments) // count)]
 
 
 @torch.inference_mode()

@@ -14,18 +14,17 @@ from models.errors import InputError
 from models.heads import Calibration, Layout, Scores
 from models.network import Network
 from models.pipeline import Pipeline
-from models.runtime_onnx import OnnxRuntime
-from models.schema import Comment
+from models.runtime_openvino import OpenVinoRuntime
 from models.taxonomy import Taxonomy
 from models.weights import round_weights, save_weights
 from training.categories.calibration import Found, fixed, measured
 from training.categories.card import write_card
-from training.categories.encoder import CategoryEncoder, open_encoder
+from training.categories.encoder import CategoryEncoder, open_encoder, ordinary_feedback
 from training.categories.lessons import Lessons, Stage, unseen
 from training.categories.making import Made, Maker
 from training.categories.tuning import of_categories
 from training.config import RunConfig
-from training.export import export_onnx
+from training.export import SAMPLES, export_onnx
 from training.loop import Report
 from training.run import Say
 
@@ -94,9 +93,9 @@ def _write(output: Path, network: Network, encoder: CategoryEncoder, tax: Taxono
     encoder.tokenizer.save(str(output / "tokenizer.json"))
     write_config(output, encoder.config)
     (output / "taxonomy.json").write_text(tax.to_json(), encoding="utf-8")
-    said = [Comment(f"{c.name}. {c.description}") for c in tax.categories[:8]]
-    windows = [window for window in encoder.first_windows(said) if window is not None]
-    return export_onnx(network, collate(windows), output / "model.onnx")
+    read = encoder.first_windows(ordinary_feedback(SAMPLES))
+    samples = [collate([window]) for window in read if window is not None]
+    return export_onnx(network, samples, output / "model.onnx")
 
 
 def _calibrated(output: Path, tax: Taxonomy, encoder: CategoryEncoder, maker: Maker, made: Made) -> Found:
@@ -107,6 +106,6 @@ def _calibrated(output: Path, tax: Taxonomy, encoder: CategoryEncoder, maker: Ma
 
 
 def _served(output: Path, tax: Taxonomy, encoder: CategoryEncoder, lessons: Lessons) -> Scores:
-    scorer = Encoder(encoder.windows, OnnxRuntime(output / "model.onnx", threads=2))
+    scorer = Encoder(encoder.windows, OpenVinoRuntime(output / "model.onnx", threads=2))
     serving = Pipeline(scorer, tax, version="unsealed", calibration=Calibration(), thresholds={})
     return of_categories(serving.pooled(lessons.comments), Layout(tax))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import models
+from models.cache import CachedScorer
 from models.encoder import Runtime
 from models.pipeline import read
 from models.schema import Analysis
@@ -55,7 +56,8 @@ class BareEncoder:
     model: str = "default"
 
     def __post_init__(self) -> None:
-        scorer = _load(self.model, self.runtime).scorer
+        cached = _load(self.model, self.runtime).scorer
+        scorer = cached.scorer if isinstance(cached, CachedScorer) else cached
         self._name, self._runtime = runtime_of(scorer)
         self._scorer = copy.copy(scorer)
 
