@@ -40,9 +40,16 @@ def write_tiny_artifact(folder: Path) -> Path:
     network = Network(CONFIG, layout.width).eval()
     network.load_state_dict(round_weights(network.state_dict()))
     tokenizer = Tokenizer.from_file(str(base_encoder_path() / "tokenizer.json"))
-    sample = [read(Comment("The agent was kind but nobody fixed my bill", question="Why?"))]
+    texts = (
+        "The agent was kind but nobody fixed my bill",
+        "Late again. " * 8,
+        "App crashed",
+        "Slow, rude and dear",
+    )
+    readings = [read(Comment(text, question="Why?")) for text in texts]
+    cut = Windows(tokenizer, CONFIG).cut(readings)
     save_weights(network.state_dict(), folder / "weights.safetensors")
-    export_onnx(network, collate(Windows(tokenizer, CONFIG).cut(sample)[0]), folder / "model.onnx")
+    export_onnx(network, [collate(windows) for windows in cut], folder / "model.onnx")
     tokenizer.save(str(folder / "tokenizer.json"))
     write_config(folder, CONFIG)
     (folder / "taxonomy.json").write_text(tax.to_json(), encoding="utf-8")

@@ -80,7 +80,9 @@ def train(
     trainer = Trainer(network, Layout(tax), config, output, fingerprint=fingerprint, report=report, say=say)
     progress = trainer.fit(training, held)
     if progress.epoch:
-        say(f"best epoch {progress.best_epoch + 1} of {progress.epoch}: held-out mAP {progress.best_score:.3f}")
+        say(
+            f"best epoch {progress.best_epoch + 1} of {progress.epoch}: held-out mAP {progress.best_score:.3f}"
+        )
 
     # From here on the weights are those that are stored, rounded: every figure below is theirs.
     network.load_state_dict(round_weights(network.state_dict()))

@@ -1,5 +1,6 @@
-"""Windows, batches and the two runtimes, on a real artifact of toy size."""
+"""Windows, batches and the three runtimes, on a real artifact of toy size."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,11 @@ import models
 from models import Comment
 from models.artifact import open_artifact
 from models.encoder import Windows, batches, collate
+from models.errors import ArtifactError
+from models.loading import Runtime
 from models.pipeline import read
+from models.runtime_onnx import OnnxRuntime
+from models.runtime_openvino import OpenVinoRuntime
 from models.scorer import Reading
 
 LONG = " ".join(f"Sentence number {i} says that the agent was kind." for i in range(30))
@@ -55,19 +60,42 @@ def test_a_long_text_is_read_in_windows_and_its_end_is_told(
     assert [analysis.truncated for analysis in analyses] == [False, True]
 
 
-def test_a_comment_scores_the_same_alone_and_in_a_batch(tiny_artifact: Path) -> None:
-    scorer = models.load(tiny_artifact, runtime="torch").scorer
+@pytest.mark.parametrize(("runtime", "apart"), [("openvino", 1e-4), ("onnx", 1e-4), ("torch", 1e-5)])
+def test_a_comment_scores_the_same_alone_and_in_a_batch(
+    tiny_artifact: Path, runtime: Runtime, apart: float
+) -> None:
     texts = ["The agent was kind", LONG, "Slow, rude and dear", "ok then but late", "App crashed again today"]
-    together = scorer.score(readings(*texts))
+    together = models.load(tiny_artifact, runtime=runtime).scorer.score(readings(*texts))
+    scorer = models.load(tiny_artifact, runtime=runtime).scorer
     for text, scores in zip(texts, together, strict=True):
-        assert scorer.score(readings(text))[0] == pytest.approx(scores, abs=1e-5)
+        assert scorer.score(readings(text))[0] == pytest.approx(scores, abs=apart)
 
 
-def test_both_runtimes_read_alike(served: models.Pipeline, tiny_artifact: Path) -> None:
+def test_the_runtimes_read_alike(tiny_artifact: Path) -> None:
     texts = readings("The agent was kind but nobody fixed my bill", LONG, "Why so slow?", question="Why?")
-    onnx, torch = served.scorer.score(texts), models.load(tiny_artifact, runtime="torch").scorer.score(texts)
-    for ours, theirs in zip(onnx, torch, strict=True):
-        assert ours == pytest.approx(theirs, abs=0.05)  # int8 activations against float32
+    names: tuple[Runtime, ...] = ("openvino", "onnx", "torch")
+    openvino, onnx, torch = (models.load(tiny_artifact, runtime=name).scorer.score(texts) for name in names)
+    for first, second, third in zip(openvino, onnx, torch, strict=True):
+        assert first == pytest.approx(second, abs=0.01)  # the same int8 file
+        assert first == pytest.approx(third, abs=0.05)  # int8 activations against float32
+
+
+def test_openvino_answers_several_threads_at_once(served: models.Pipeline, tiny_artifact: Path) -> None:
+    texts = [f"Comment number {number}: the agent was late. " * (number % 5 + 1) for number in range(40)]
+    alone = [served.scorer.score(readings(text))[0] for text in texts]
+    fresh = models.load(tiny_artifact).scorer
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda text: fresh.score(readings(text))[0], texts))
+    for ours, theirs in zip(together, alone, strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-5)
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnx"])
+def test_a_serving_file_that_is_none_is_refused(tmp_path: Path, runtime: str) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"not a network")
+    opens = {"openvino": OpenVinoRuntime, "onnx": OnnxRuntime}[runtime]
+    with pytest.raises(ArtifactError, match="model.onnx cannot be opened"):
+        opens(tmp_path / "model.onnx")
 
 
 def test_the_question_matters(served: models.Pipeline) -> None:
