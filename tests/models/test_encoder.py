@@ -94,7 +94,7 @@ def test_openvino_answers_several_threads_at_once(served: models.Pipeline, tiny_
 def test_a_serving_file_that_is_none_is_refused(tmp_path: Path, runtime: str) -> None:
     (tmp_path / "model.onnx").write_bytes(b"not a network")
     opens = {"openvino": OpenVinoRuntime, "onnx": OnnxRuntime}[runtime]
-    with pytest.raises(ArtifactError, match="model.onnx cannot be opened"):
+    with pytest.raises(ArtifactError, match="cannot be opened"):
         opens(tmp_path / "model.onnx")
 
 
