@@ -67,13 +67,6 @@ class NetworkShape:
 
 
 @dataclass(frozen=True)
-class Thresholds:
-    """How thresholds are chosen."""
-
-    shrinkage: float
-
-
-@dataclass(frozen=True)
 class RunConfig:
     """All settings of a run; `runs/default.toml` says what each one means."""
 
@@ -82,7 +75,6 @@ class RunConfig:
     loop: Loop
     loss: Loss
     network: NetworkShape
-    thresholds: Thresholds
 
     def to_dict(self) -> dict[str, Any]:
         """As recorded in the card."""
@@ -94,7 +86,6 @@ _SECTIONS: dict[str, type] = {
     "loop": Loop,
     "loss": Loss,
     "network": NetworkShape,
-    "thresholds": Thresholds,
 }
 
 

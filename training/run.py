@@ -115,7 +115,7 @@ def _calibrated(
     # A comment without words has no example.
     worded = [place for place, labelled in enumerate(corpus.held_out) if read(labelled.comment).spans]
     same = agreement(logits[worded], reference, len(Layout(tax).detected))
-    calibration, thresholds = calibrate(logits, corpus.held_out, tax, shrinkage=config.thresholds.shrinkage)
+    calibration, thresholds = calibrate(logits, corpus.held_out, tax)
     write_json(output / "calibration.json", calibration.to_dict())
     write_json(output / "thresholds.json", thresholds)
     version = seal(output)

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.heads import Calibration, Layout, Scores
 from models.taxonomy import Taxonomy
-from training.calibrate import doubt_of, error_counts, platt_scaling, shared_thresholds, temperature_scaling
+from training.calibrate import choose_thresholds, doubt_of, error_counts, platt_scaling, temperature_scaling
 from training.categories.directions import Targets
 
 # p = sigmoid(slope * logit + intercept), the threshold at logit 0, fitted on our corpus with our ten themes as
@@ -17,7 +17,6 @@ from training.categories.directions import Targets
 SLOPE, INTERCEPT = 0.73, -1.12
 # Cosines times 10, divided by this, are times 20: the scale with which the encoder was trained to tell texts apart.
 TEMPERATURE = 0.5
-_SHRINKAGE = 30.0
 
 Found = tuple[Calibration, dict[str, float]]
 
@@ -48,7 +47,7 @@ def measured(tax: Taxonomy, logits: Scores, targets: Targets) -> Found:
     }
     whole = known.all(axis=1)
     probabilities = Calibration(platt=platt).detected(layout, logits[whole])
-    thresholds = shared_thresholds(probabilities, truth[whole], layout.categories, shrinkage=_SHRINKAGE)
+    thresholds = choose_thresholds(probabilities, layout.categories)
     limits = np.array([thresholds[name] for name in layout.categories], dtype=np.float32)
     errors = {
         name: error_counts(probabilities[:, k] >= limits[k], truth[whole, k])
