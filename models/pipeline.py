@@ -70,7 +70,7 @@ class Pipeline:
             analyses[place] = analysis
         return analyses  # type: ignore[return-value]
 
-    def pipe(self, comments: Iterable[Comment], *, batch_size: int = 256) -> Iterator[Analysis]:
+    def pipe(self, comments: Iterable[Comment], *, batch_size: int = 1024) -> Iterator[Analysis]:
         """Analyse a stream in batches, in order, in constant memory."""
         stream = iter(comments)
         while batch := list(islice(stream, batch_size)):
