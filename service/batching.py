@@ -7,12 +7,14 @@
 
 A lane is a thread that takes what has queued whenever it is free. There is no timer: a comment that comes alone
 is read at once, and the busier the service, the larger the batches. Two queues: requests of a few short comments
-go first, larger ones are cut into chunks that take turns with each other and get every fourth batch at least.
+go first, larger ones are cut into chunks that take turns with each other and get every fourth batch at least. One
+comment cannot be cut, and a very long one takes a second: while all lanes are busy with large requests, a thread
+beside them, which has nothing to do otherwise, reads the short ones.
 """
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -60,6 +62,10 @@ class _Chunk:
     comments: Sequence[models.Comment]
     weight: int
 
+    @property
+    def large(self) -> bool:
+        return self.request.large
+
 
 @dataclass(eq=False, slots=True)
 class _Request:
@@ -68,6 +74,7 @@ class _Request:
     future: "Future[list[models.Analysis]]" = field(default_factory=Future)
     chunks: deque[_Chunk] = field(default_factory=deque)
     left: int = 0
+    large: bool = False
 
 
 class _Queue:
@@ -120,17 +127,18 @@ class MicroBatcher:
         self._tagger = tagger
         self._most_waiting = most_waiting
         self._longest_wait = longest_wait
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._blocked = threading.Condition(self._lock)
+        self._on_large = 0
         self._short = _Queue()
         self._long = _Queue()
         self._passed_over = 0
         self._closed = False
         self._speed = _Speed()
-        self._lanes = [
-            threading.Thread(target=self._work, name=f"lane-{i}", daemon=True) for i in range(lanes)
-        ]
-        for lane in self._lanes:
-            lane.start()
+        self._lanes = lanes
+        self._threads = [_thread(self._work, self._next, f"lane-{i}") for i in range(lanes)]
+        self._threads.append(_thread(self._work, self._next_beside, "beside"))
 
     def __call__(
         self, comments: Sequence[models.Comment], *, all_labels: bool = False
@@ -149,11 +157,12 @@ class MicroBatcher:
         if not request.chunks:
             request.future.set_result([])
             return request.future
-        queue = self._short if len(comments) <= _SHORT and len(request.chunks) == 1 else self._long
+        queue = self._long if request.large else self._short
         with self._changed:
             self._admit(len(comments), queue)
             queue.add(request)
             self._changed.notify(len(request.chunks))
+            self._blocked.notify()
         request.future.add_done_callback(lambda _: self._drop(request, queue))
         return request.future
 
@@ -162,8 +171,9 @@ class MicroBatcher:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        for lane in self._lanes:
-            lane.join()
+            self._blocked.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def _admit(self, comments: int, queue: _Queue) -> None:
         if self._closed:
@@ -171,17 +181,17 @@ class MicroBatcher:
         # Large requests let the short ones pass, so a short one waits for those before it and little else.
         before = [self._short] if queue is self._short else [self._short, self._long]
         waiting = sum(one.comments for one in before)
-        seconds = self._speed.seconds(sum(one.weight for one in before)) / len(self._lanes)
+        seconds = self._speed.seconds(sum(one.weight for one in before)) / self._lanes
         if waiting and (waiting + comments > self._most_waiting or seconds > self._longest_wait):
             raise ModelBusyError(max(1, ceil(seconds)))
 
     def _drop(self, request: _Request, queue: _Queue) -> None:
         """Nobody waits for this any more: it is answered, was cancelled, or one of its chunks failed."""
-        with self._changed:
+        with self._lock:
             queue.remove(request)
 
-    def _work(self) -> None:
-        while batch := self._next():
+    def _work(self, take: Callable[[], list[_Chunk]]) -> None:
+        while batch := take():
             started = perf_counter()
             try:
                 comments = list(chain.from_iterable(chunk.comments for chunk in batch))
@@ -193,7 +203,8 @@ class MicroBatcher:
                         chunk.request.future.set_exception(error)
             else:
                 self._hand_out(batch, analyses)
-            with self._changed:
+            with self._lock:
+                self._on_large -= batch[0].large
                 self._speed.note(sum(chunk.weight for chunk in batch), perf_counter() - started)
 
     def _next(self) -> list[_Chunk]:
@@ -206,7 +217,19 @@ class MicroBatcher:
             large = self._long.comments > 0
             turn = large and (not self._short.comments or self._passed_over == _GIVE_WAY)
             self._passed_over = self._passed_over + 1 if large and not turn else 0
+            if turn:
+                self._on_large += 1
+                self._blocked.notify()
             return (self._long if turn else self._short).take()
+
+    def _next_beside(self) -> list[_Chunk]:
+        """The short requests that no lane can take just now."""
+        with self._blocked:
+            while not (self._short.comments and self._on_large == self._lanes):
+                if self._closed:
+                    return []
+                self._blocked.wait()
+            return self._short.take()
 
     def _hand_out(self, batch: list[_Chunk], analyses: Sequence[models.Analysis]) -> None:
         place = 0
@@ -214,12 +237,20 @@ class MicroBatcher:
             request, size = chunk.request, len(chunk.comments)
             request.analyses[chunk.start : chunk.start + size] = analyses[place : place + size]
             place += size
-            with self._changed:
+            with self._lock:
                 request.left -= 1
                 complete = request.left == 0
             if complete:
                 with suppress(InvalidStateError):
                     request.future.set_result([one for one in request.analyses if one is not None])
+
+
+def _thread(
+    work: Callable[[Callable[[], list[_Chunk]]], None], take: Callable[[], list[_Chunk]], name: str
+) -> threading.Thread:
+    thread = threading.Thread(target=work, args=(take,), name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 class _Speed:
@@ -252,6 +283,7 @@ def _cut(comments: Sequence[models.Comment], all_labels: bool) -> _Request:
             request.chunks.append(_Chunk(request, start, comments[start:end], sums[end] - sums[start]))
             start = end
     request.left = len(request.chunks)
+    request.large = len(comments) > _SHORT or sums[-1] > _WEIGHT
     return request
 
 

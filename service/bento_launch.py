@@ -8,7 +8,7 @@ alone. Where there are none, it is as BentoML has it.
 
 BentoML's processes all accept from one socket, and the first to wake takes whatever has queued there, so that most
 connections of a burst end up with one process. Here each process has a socket of its own (SO_REUSEPORT), and
-the system spreads the connections over them.
+the system spreads the connections over them. A process listens once it is ready, and until then the others answer.
 """
 
 import os
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bentoml._internal.utils import circus
+from circus import process
 from circus.sockets import CircusSocket
 
 
@@ -38,6 +39,7 @@ def _arbiter(watchers: list[Any], *, threaded: bool = False, **options: Any) -> 
         for watcher in watchers:
             # Circus looks for the sockets of a process in its command, where BentoML names them in its arguments.
             watcher.cmd, watcher.args = shlex.join([watcher.cmd, *watcher.args]), ()
+        process.CircusSocket = _Bound
     folder = Path(tempfile.mkdtemp(prefix="listenwell-"))
     kind = circus.ThreadedArbiter if threaded else circus.Arbiter
     arbiter = kind(
@@ -49,6 +51,13 @@ def _arbiter(watchers: list[Any], *, threaded: bool = False, **options: Any) -> 
     )
     arbiter.exit_stack.callback(shutil.rmtree, folder, ignore_errors=True)
     return arbiter
+
+
+class _Bound(CircusSocket):  # type: ignore[misc]
+    """A socket at which the server of a process listens when it is ready, and nobody before."""
+
+    def listen(self, backlog: int = 0) -> None:
+        """Not yet."""
 
 
 def _for_each_process(listening: CircusSocket) -> CircusSocket:

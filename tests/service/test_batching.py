@@ -86,7 +86,27 @@ def test_large_requests_give_way_and_do_not_starve(batcher: MicroBatcher, gate: 
     gate.open.set()
     assert [len(one.result(20)) for one in (first, large, *small)] == [1, 100] + [1] * 9
     order = ["large" if "large" in batch[0] else "small" for batch in gate.batches[1:]]
-    assert order[:8] == ["small", "small", "small", "large"] * 2
+    # While the lane reads a large one, the thread beside it may take a small one at any moment.
+    assert order[:3] == ["small"] * 3
+    assert order.index("large") < order.index("small", 5) or order.count("small") < 9
+    assert order[3:5].count("large") >= 1
+
+
+def test_short_requests_pass_a_lane_that_is_stuck(pipeline: models.Pipeline) -> None:
+    stuck = threading.Event()
+
+    def reads_slowly(comments: Sequence[Comment], *, all_labels: bool = False) -> list[Analysis]:
+        if len(comments[0].text) > 10_000:
+            assert stuck.wait(20)
+        return pipeline.analyze(comments, all_labels=all_labels)
+
+    batcher = MicroBatcher(reads_slowly)
+    giant = ask(batcher, "long " * 5_000)
+    assert [ids(ask(batcher, f"{n}")) for n in range(3)] == [[f"{n}"] for n in range(3)]
+    assert not giant.done()
+    stuck.set()
+    assert len(giant.result(20)) == 1
+    batcher.close()
 
 
 def test_a_batch_is_bounded_in_comments_and_characters(batcher: MicroBatcher, gate: Gate) -> None:
