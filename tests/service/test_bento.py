@@ -1,4 +1,4 @@
-"""Under BentoML in one process: the application behind the mount, the encoder behind its batches."""
+"""Under BentoML in one process: the application, and nothing of BentoML's own, answers."""
 
 import importlib
 import sys
