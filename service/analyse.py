@@ -31,7 +31,7 @@ log = logging.getLogger("listenwell")
 
 
 class Tagger(Protocol):
-    """Whatever tags: `Pipeline.analyze`, or the encoder service that stands before one."""
+    """Whatever tags: `Pipeline.analyze`, or the micro-batcher that stands before one."""
 
     def __call__(
         self, comments: Sequence[models.Comment], *, all_labels: bool = False
@@ -52,13 +52,35 @@ class Results:
         return {"results": self.results, "errors": self.errors}
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What is to be tagged of a batch, and the errors of the other items."""
+
+    accepted: list[Accepted]
+    errors: list[dict[str, Any]]
+
+    @property
+    def comments(self) -> list[models.Comment]:
+        """What the pipeline is asked for."""
+        return [comment_of(one.record) for one in self.accepted]
+
+    def results(self, analyses: Sequence[models.Analysis]) -> Results:
+        """What the batch came to, given the analyses of its comments."""
+        return Results([analysis.to_dict() for analysis in marked(self.accepted, analyses)], self.errors)
+
+
+def judge(items: Sequence[object], masker: Masker | None = None) -> Judged:
+    """Judge and mask raw items that are not to be stored: an id may be missing or used twice."""
+    intake = take(items, tenant=TENANT, arrived=_now(), masker=masker, needs_id=False)
+    return Judged(intake.accepted, intake.errors)
+
+
 def analyze(
     items: Sequence[object], tagger: Tagger, *, masker: Masker | None = None, all_labels: bool = False
 ) -> Results:
-    """Judge, mask and tag raw items; nothing is stored, and an id may be missing or used twice."""
-    intake = take(items, tenant=TENANT, arrived=_now(), masker=masker, needs_id=False)
-    analyses = tag(intake.accepted, tagger, all_labels=all_labels)
-    return Results([analysis.to_dict() for analysis in analyses], intake.errors)
+    """Judge, mask and tag raw items; nothing is stored. Who can wait without a thread does it in two steps."""
+    judged = judge(items, masker)
+    return judged.results(tagger(judged.comments, all_labels=all_labels) if judged.accepted else [])
 
 
 class Desk:
@@ -142,7 +164,11 @@ def tag(accepted: Sequence[Accepted], tagger: Tagger, *, all_labels: bool = Fals
     """An analysis of each, in order, which says what was masked."""
     if not accepted:
         return []
-    analyses = tagger([comment_of(one.record) for one in accepted], all_labels=all_labels)
+    return marked(accepted, tagger([comment_of(one.record) for one in accepted], all_labels=all_labels))
+
+
+def marked(accepted: Sequence[Accepted], analyses: Sequence[models.Analysis]) -> list[models.Analysis]:
+    """Analyses that say what was masked."""
     return [replace(said, masked=one.masked) for one, said in zip(accepted, analyses, strict=True)]
 
 

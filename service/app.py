@@ -16,6 +16,8 @@ from fastapi import Depends, FastAPI
 import models
 from service import logs, openapi, problems, tracing
 from service.analyse import Desk, Tagger
+from service.batching import MicroBatcher
+from service.cores import lanes
 from service.database import migrate, open_engine
 from service.headers import SafeHeaders
 from service.instruments import Instruments
@@ -77,25 +79,32 @@ def _life(app: FastAPI, settings: Settings, tagger: Tagger | None) -> AbstractAs
     async def life() -> AsyncIterator[None]:
         logs.configure(settings)
         model = model_in_force(settings.model)
-        tags = (
-            tagger or models.load(settings.model, runtime=settings.runtime, threads=settings.threads).analyze
-        )
+        batcher = MicroBatcher(tagger or _model(settings), lanes=lanes(settings))
         engine = open_engine(settings.database_url)
         try:
             migrate(engine)
             app.state.parts = Parts(
                 settings=settings,
                 engine=engine,
-                desk=Desk(engine, Watched(tags), settings),
+                desk=Desk(engine, Watched(batcher), settings),
+                batcher=batcher,
                 model=model,
                 rules=Rules.of(settings, model.taxonomy, model.version, model.calibration.errors),
             )
             with tracing.on():
                 yield
         finally:
+            batcher.close()
             engine.dispose()
 
     return life()
+
+
+def _model(settings: Settings) -> Tagger:
+    pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
+    # The first comment loads what is loaded lazily; that should not be a client's.
+    pipeline.analyze([models.Comment("Ready to read.")])
+    return pipeline.analyze
 
 
 def _version() -> str:

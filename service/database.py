@@ -15,17 +15,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models.errors import InputError, MissingExtraError
 from service import tracing
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 Item = TypeVar("Item")
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -106,14 +107,20 @@ def migrate(engine: Engine) -> None:
 
     Safe when several processes start at once: the second waits for the first and finds nothing to do.
     """
+    if _is_newest(engine):
+        return
+    from alembic import command
+
     with write(engine) as conn:
         if engine.dialect.name == "postgresql":
             conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         command.upgrade(alembic_config(conn), "head")
 
 
-def alembic_config(conn: Connection) -> Config:
+def alembic_config(conn: Connection) -> "Config":
     """Alembic's configuration, bound to a connection in whose transaction the commands run."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = conn
@@ -123,6 +130,19 @@ def alembic_config(conn: Connection) -> Config:
 def _span(engine: Engine, name: str) -> AbstractContextManager[object]:
     """A transaction in a trace, with its wait for a connection and for locks."""
     return tracing.span(name, {"db.system.name": engine.dialect.name}, inside=True)
+
+
+def newest_revision() -> str:
+    """The revision that the last of our migrations leads to; their files are numbered by it."""
+    return max(file.name for file in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
+
+
+def _is_newest(engine: Engine) -> bool:
+    """Whether there is nothing to migrate: seen at a look, where Alembic needs half a second to be imported."""
+    version = sa.table("alembic_version", sa.column("version_num"))
+    with read(engine) as conn:
+        known = sa.inspect(conn).has_table(version.name)
+        return known and conn.scalars(sa.select(version.c.version_num)).all() == [newest_revision()]
 
 
 def _parse(url: str) -> URL:
@@ -146,12 +166,12 @@ def _parse(url: str) -> URL:
 
 
 def _sqlite(url: URL) -> Engine:
-    # The service answers in up to 40 threads, and a connection to a file costs little.
+    # The service answers in up to 40 threads and beside them, and a connection to a file costs little.
     # An error's parameters would carry comments into the log.
     engine = sa.create_engine(
         url,
         connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False},
-        max_overflow=35,
+        max_overflow=60,
         hide_parameters=True,
     )
 

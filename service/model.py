@@ -1,6 +1,6 @@
 """What is known of the model in force without loading it: its version, words, thresholds and error rates.
 
-An API process that hands the tagging to the encoder service needs this and not the weights.
+A command that tags nothing needs this and not the weights.
 """
 
 from collections.abc import Mapping

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import pyarrow as pa
-
 import models
 
 PACKINGS = (".gz", ".zst")
@@ -147,4 +145,7 @@ class _Unpacked(io.RawIOBase):
 
 
 def _zstd(path: Path) -> Any:
+    # Where it is needed: it is 40 MB in every process that has it.
+    import pyarrow as pa
+
     return pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")

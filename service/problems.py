@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 import models
 from service import request_id
+from service.batching import ModelBusyError
 from service.database import AWAY
 from service.headers import SAFE
 from service.render import render
@@ -42,10 +43,9 @@ _STATUS = {
     "rate_limited": 429,
     "database_unavailable": 503,
     "model_busy": 503,
-    "model_timeout": 504,
     "storage_full": 507,
 }
-_RETRY = frozenset({429, 503, 504})
+_RETRY = frozenset({429, 503})
 _CODES = {404: "not_found", 405: "method_not_allowed", 500: "internal_error"}
 
 _DETAILS = {404: "there is nothing at this address", 405: "this address does not take this method"}
@@ -78,7 +78,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def problem(request: Request, status: int, code: str, detail: str) -> Response:
+def problem(request: Request, status: int, code: str, detail: str, *, retry_after: int = 1) -> Response:
     """One problem as a response: JSON, or a page where the path is one for people."""
     body = Problem(
         type="about:blank",
@@ -88,7 +88,7 @@ def problem(request: Request, status: int, code: str, detail: str) -> Response:
         detail=detail,
         instance=request.url.path,
     )
-    headers = {"Retry-After": "1"} if status in _RETRY else {}
+    headers = {"Retry-After": str(retry_after)} if status in _RETRY else {}
     if status == 401:
         headers["WWW-Authenticate"] = _challenge(request)
     if id := request_id.current():
@@ -129,7 +129,8 @@ async def _ours(request: Request, error: Exception) -> Response:
     status = _STATUS.get(error.code, 422 if told else 500)
     if status >= 500:
         log.error("%s %s: %s [%s]", request.method, request.url.path, error.detail, error.code)
-    return problem(request, status, error.code, error.detail)
+    retry_after = error.retry_after if isinstance(error, ModelBusyError) else 1
+    return problem(request, status, error.code, error.detail, retry_after=retry_after)
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -60,7 +60,12 @@ class Settings(BaseSettings):
         description="Address to listen on; the default is reachable from this machine only.",
     )
     port: int = Field(default=3000, ge=1, le=65535, description="Port to listen on.")
-    workers: int = Field(default=1, ge=1, description="API processes that `listenwell serve` starts.")
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        description="Processes that `listenwell serve` starts to answer, each with the model in it (under "
+        "350 MB). If not set: one for each core that this process may use.",
+    )
     session_hours: int = Field(
         default=12, ge=1, le=720, description="How long a person who signed in to the page stays signed in."
     )

@@ -1,6 +1,8 @@
 """A tagger that is watched: a span and a sample of the model's latency for each call (`Watched`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import models
 from service import instruments, tracing
@@ -17,10 +19,14 @@ class Watched:
         self, comments: Sequence[models.Comment], *, all_labels: bool = False
     ) -> list[models.Analysis]:
         """See `Tagger`."""
-        with (
-            tracing.span("analyze", {"listenwell.comments": len(comments)}) as span,
-            instruments.model_pass(len(comments)),
-        ):
+        with watched(len(comments)) as span:
             analyses = self._tagger(comments, all_labels=all_labels)
             span.set_attribute("listenwell.model_version", analyses[0].model_version)
             return analyses
+
+
+@contextmanager
+def watched(comments: int) -> Iterator[Any]:
+    """The span of a call for so many comments, which is also a sample of the latency."""
+    with tracing.span("analyze", {"listenwell.comments": comments}) as span, instruments.model_pass(comments):
+        yield span

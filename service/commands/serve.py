@@ -10,6 +10,7 @@ import click
 import sqlalchemy as sa
 
 import models
+from service import cores
 from service.commands.given import read_settings, store
 from service.commands.supervise import supervise
 from service.jobs.storage import folder_of
@@ -24,7 +25,7 @@ _NAMED_MODELS = ("default", "weightless")
 @click.command()
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.")
-@click.option("--workers", type=click.IntRange(1), help="API processes.")
+@click.option("--workers", type=click.IntRange(1), help="Processes that answer; one a core if not given.")
 @click.pass_context
 def serve(context: click.Context, host: str | None, port: int | None, workers: int | None) -> None:
     """Serve the API and the page under BentoML, with workers for jobs beside it."""
@@ -97,7 +98,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "LISTENWELL_MODEL": model,
         "LISTENWELL_HOST": settings.host,
         "LISTENWELL_PORT": str(settings.port),
-        "LISTENWELL_WORKERS": str(settings.workers),
+        "LISTENWELL_WORKERS": str(cores.workers(settings)),
         # The word True and nothing else turns BentoML's telemetry off.
         "BENTOML_DO_NOT_TRACK": "True",
     }

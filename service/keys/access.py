@@ -26,6 +26,8 @@ class Caller:
     """For the audit: the key, or that there was none."""
     meter: Meter = field(default_factory=Meter)
     signed_in: bool = False
+    unnoted: str | None = None
+    """The id of the key, where its use today is to be noted (`note`)."""
 
 
 ANYBODY = Caller(TENANT, allowed(("admin", "metrics")), "http")
@@ -37,8 +39,19 @@ def by_header(engine: sa.Engine, header: str) -> Caller:
     scheme, _, text = header.partition(" ")
     if scheme.lower() != "bearer":
         raise _unauthorized("the Authorization header must be: Bearer lw_…")
-    key, _ = _checked(engine, text)
-    return Caller(key.tenant, allowed(key.scopes), f"key {key.id}", Meter(engine, key))
+    key, _, now = _checked(engine, text)
+    unnoted = None if repository.is_noted(key, now) else key.id
+    return Caller(key.tenant, allowed(key.scopes), f"key {key.id}", Meter(engine, key), unnoted=unnoted)
+
+
+def note(engine: sa.Engine, key_id: str) -> None:
+    """Note that a key was used just now; unlike finding out whose it is, this may wait for a lock."""
+    try:
+        with write(engine) as conn:
+            repository.note_use(conn, key_id, repository.now(conn))
+    except AWAY as error:
+        # A database that cannot be written to just now should still answer who only reads.
+        log.warning("key %s: its last use could not be noted: %s", key_id, type(error).__name__)
 
 
 def by_cookie(engine: sa.Engine, cookie: str) -> Caller:
@@ -60,7 +73,9 @@ def by_cookie(engine: sa.Engine, cookie: str) -> Caller:
 
 def sign_in(engine: sa.Engine, text: str, length: timedelta) -> str:
     """A cookie for the holder of a key. Raises `InputError` "unauthorized", or "forbidden" if it may not read."""
-    key, secret_hash = _checked(engine, text)
+    key, secret_hash, now = _checked(engine, text)
+    if not repository.is_noted(key, now):
+        note(engine, key.id)
     if "read" not in allowed(key.scopes):
         raise InputError("this key may not read comments", code="forbidden")
     with write(engine) as conn:
@@ -75,8 +90,8 @@ def keys_exist(engine: sa.Engine) -> bool:
         return repository.exists(conn)
 
 
-def _checked(engine: sa.Engine, text: str) -> tuple[Key, str]:
-    """The key of this text, and which hash it has.
+def _checked(engine: sa.Engine, text: str) -> tuple[Key, str, datetime]:
+    """The key of this text, which hash it has, and the time by the database.
 
     Guesses are not slowed down or counted: of 2^256 secrets, no number of guesses finds one.
     """
@@ -94,18 +109,7 @@ def _checked(engine: sa.Engine, text: str) -> tuple[Key, str]:
         raise _unauthorized("this key is not known")
     if key.state(now) != "active":
         raise _unauthorized(f"this key is {key.state(now)}")
-    if not repository.is_noted(key, now):
-        _note(engine, key, now)
-    return key, secret_hash
-
-
-def _note(engine: sa.Engine, key: Key, now: datetime) -> None:
-    try:
-        with write(engine) as conn:
-            repository.note_use(conn, key.id, now)
-    except AWAY as error:
-        # A database that cannot be written to just now should still answer who only reads.
-        log.warning("key %s: its last use could not be noted: %s", key.id, type(error).__name__)
+    return key, secret_hash, now
 
 
 def _session_over() -> InputError:

@@ -49,12 +49,14 @@ class Meter:
         """The key's id, for what is counted later."""
         return self._key.id if self._key else None
 
+    def limits(self, measure: Measure) -> bool:
+        """Whether there is a limit, so that `take` asks the database and may wait for it."""
+        return self._most(measure) is not None
+
     def take(self, measure: Measure, amount: int = 1) -> None:
         """Count this much. Raises `InputError` "rate_limited" if the limit does not allow it."""
-        if self._engine is None or self._key is None or amount == 0:
-            return
-        most = self._key.requests_per_minute if measure == "requests" else self._key.comments_per_day
-        if most is None:
+        most = self._most(measure)
+        if self._engine is None or self._key is None or most is None or amount == 0:
             return
         used, seconds = None, _SECONDS[measure]
         if amount <= most:
@@ -67,6 +69,11 @@ class Meter:
             raise _refused(measure, amount, self.standing)
         # What is told of by itself is the limit on requests, which every call has.
         self.standing = self.standing or _standing(most, used)
+
+    def _most(self, measure: Measure) -> int | None:
+        if self._key is None:
+            return None
+        return self._key.requests_per_minute if measure == "requests" else self._key.comments_per_day
 
 
 class Quota:

@@ -6,6 +6,7 @@ Times that decide come from the database: the machines that share it may not agr
 import secrets
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -26,14 +27,18 @@ class Usage(NamedTuple):
     ends_in: int
 
 
+# Asked at every request: to put a statement together takes longer than to run it.
+_ANY_KEY = sa.select(sa.literal(1)).select_from(api_key).limit(1)
+
+
 def now(conn: Connection) -> datetime:
     """The database's clock, to the second."""
-    return _moment(conn.execute(sa.select(_seconds(conn))).scalar_one())
+    return _moment(conn.execute(sa.select(_seconds(conn.dialect.name))).scalar_one())
 
 
 def exists(conn: Connection) -> bool:
     """Whether there ever was a key."""
-    return conn.execute(sa.select(sa.literal(1)).select_from(api_key).limit(1)).first() is not None
+    return conn.execute(_ANY_KEY).first() is not None
 
 
 def add(conn: Connection, key: Key) -> None:
@@ -43,8 +48,7 @@ def add(conn: Connection, key: Key) -> None:
 
 def find(conn: Connection, id: str) -> tuple[Key, datetime] | None:
     """A key and the database's time, in one statement; None if there is no such key."""
-    query = sa.select(api_key, _seconds(conn).label("now")).where(api_key.c.id == id)
-    row = conn.execute(query).mappings().first()
+    row = conn.execute(_key_and_time(conn.dialect.name), {"key_id": id}).mappings().first()
     return None if row is None else (_read(row), _moment(row["now"]))
 
 
@@ -96,7 +100,7 @@ def take(
 
     One statement, so that several processes share one count. `amount` must not be above `most`.
     """
-    now = _seconds(conn)
+    now = _seconds(conn.dialect.name)
     insert = upserter(conn)(key_usage).values(
         key_id=key_id, measure=measure, started=now - now % seconds, count=amount
     )
@@ -113,7 +117,7 @@ def take(
 
 def usage(conn: Connection, key_id: str, measure: str, *, seconds: int) -> Usage:
     """What is counted in the window of now."""
-    now = _seconds(conn)
+    now = _seconds(conn.dialect.name)
     row = conn.execute(
         sa.select(key_usage.c.count, key_usage.c.started + seconds - now).where(
             key_usage.c.key_id == key_id, key_usage.c.measure == measure
@@ -138,9 +142,14 @@ def known_secret(conn: Connection, name: str) -> str | None:
     return conn.execute(query).scalar_one_or_none()
 
 
-def _seconds(conn: Connection) -> sa.ColumnElement[int]:
+@cache
+def _key_and_time(dialect: str) -> sa.Select[Any]:
+    return sa.select(api_key, _seconds(dialect).label("now")).where(api_key.c.id == sa.bindparam("key_id"))
+
+
+def _seconds(dialect: str) -> sa.ColumnElement[int]:
     """The database's clock in whole seconds of the epoch."""
-    if conn.dialect.name == "postgresql":
+    if dialect == "postgresql":
         return sa.cast(sa.func.floor(sa.extract("epoch", sa.func.clock_timestamp())), sa.BigInteger)
     return sa.cast(sa.func.strftime("%s", "now"), sa.BigInteger)
 

@@ -9,7 +9,7 @@ from pydantic import Field
 import models
 from service import instruments, repository
 from service.analyse import Results
-from service.answers import CommentOut, CommentPage, Deleted, Taken, comment_json
+from service.answers import CommentOut, CommentPage, Deleted, Taken, comment_json, json_answer
 from service.body import Body, comments_in
 from service.database import read, write
 from service.etags import etag, matches
@@ -83,7 +83,7 @@ def take_comments(parts: Given, who: Who, body: Body, key: IdempotencyKey = None
         return results
 
     if key is None:
-        return JSONResponse(record().to_dict())
+        return json_answer(record().to_dict())
     answer, kept = answer_once(parts.engine, who.tenant, key, body, record)
     headers = {"Idempotency-Replayed": "true"} if kept else {}
     return Response(answer, media_type="application/json", headers=headers)

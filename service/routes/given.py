@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import models
 from service.analyse import Desk
+from service.batching import MicroBatcher
 from service.keys.access import Caller
 from service.metrics import Rules
 from service.model import ModelInForce
@@ -24,6 +25,7 @@ class Parts:
     settings: Settings
     engine: sa.Engine
     desk: Desk
+    batcher: MicroBatcher
     model: ModelInForce
     rules: Rules
 

@@ -1,4 +1,4 @@
-"""Under BentoML in one process: the application behind the mount, the encoder behind its batches."""
+"""Under BentoML in one process: the application, and nothing of BentoML's own, answers."""
 
 import importlib
 import sys
@@ -43,9 +43,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 
 @pytest.mark.parametrize("all_labels", [False, True])
-def test_answers_through_the_encoder_are_the_pipelines(
-    served: TestClient, pipeline: models.Pipeline, all_labels: bool
-) -> None:
+def test_answers_are_the_pipelines(served: TestClient, pipeline: models.Pipeline, all_labels: bool) -> None:
     texts = TEXTS * 20  # more than one batch
     comments = [models.Comment(text, "What could we improve?", id=str(i)) for i, text in enumerate(texts)]
     body = {"comments": [{"id": c.id, "text": c.text, "question": c.question} for c in comments]}

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from models import InputError
 from service import rollup_repository, tables
-from service.database import alembic_config, migrate, open_engine, read, write
+from service.database import alembic_config, migrate, newest_revision, open_engine, read, write
 from tests.databases import Databases, PostgresServer
 
 ROOT = Path(__file__).parents[2]
@@ -186,3 +186,9 @@ def test_several_processes_may_start_on_a_new_database_at_once(new_url: str) -> 
         newest = ScriptDirectory.from_config(alembic_config(conn)).get_current_head()
         assert conn.exec_driver_sql("SELECT version_num FROM alembic_version").all() == [(newest,)]
     engine.dispose()
+
+
+def test_the_newest_migration_is_where_alembic_would_go(engine: sa.Engine) -> None:
+    with read(engine) as conn:
+        heads = ScriptDirectory.from_config(alembic_config(conn)).get_heads()
+    assert heads == [newest_revision()]

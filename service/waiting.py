@@ -1,0 +1,51 @@
+"""How the endpoints that use the model wait: without a thread where nothing blocks, and no longer than the client.
+
+    results = await run(work, aside=len(body) > SMALL)
+    analyses = await unless_gone(request, batcher.submit(comments))
+
+A hop to a thread and back costs a single comment more than all else around the model, and threads that wait for
+the model would be missing for everything else.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+import models
+
+SMALL = 4_096
+"""Bytes of a body that is read, judged and answered at once: well under a millisecond of work."""
+_T = TypeVar("_T")
+
+
+async def run(work: Callable[[], _T], *, aside: bool) -> _T:
+    """Do work that takes long, or may wait for a database, aside in a thread, other work here."""
+    return await run_in_threadpool(work) if aside else work()
+
+
+async def unless_gone(request: Request, future: "Future[_T]") -> _T:
+    """The result of work that is queued; it is cancelled where the client closes the connection first.
+
+    The body must have been read. Raises `InputError` "client_disconnected", and what the work raises.
+    """
+    answer = asyncio.wrap_future(future)
+    watch = asyncio.create_task(_gone(request))
+    watch.add_done_callback(lambda _: answer.cancel())
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if watch.done() and not watch.cancelled():
+            raise models.InputError("the client closed the connection", code="client_disconnected") from None
+        answer.cancel()
+        raise
+    finally:
+        watch.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
