@@ -17,8 +17,10 @@ import numpy as np
 from models import language
 from models.heads import LEVELS, Calibration, Layout, Scores, expected_errors
 from models.schema import (
+    DOUBT,
     Analysis,
     Comment,
+    Doubt,
     Evidence,
     Intent,
     Language,
@@ -166,6 +168,7 @@ class _Decision:
             no_content=False,
             truncated=truncated,
             reasons=self._reasons(mentions + categories, intent, truncated),
+            doubts=_doubts(mentions + categories),
         )
 
     def _unread(self, content: Content) -> Analysis:
@@ -190,11 +193,11 @@ class _Decision:
             reasons=reasons,
         )
 
-    def _wrap(self, *, reasons: list[str], **parts: object) -> Analysis:
+    def _wrap(self, *, reasons: list[str], doubts: tuple[Doubt, ...] = (), **parts: object) -> Analysis:
         return Analysis(
             id=self.comment.id,
             language=self.language,
-            review=Review(needed=bool(reasons), reasons=tuple(reasons)),
+            review=Review(needed=bool(reasons), reasons=tuple(reasons), doubts=doubts),
             model_version=self.pipeline.version,
             taxonomy_version=self.pipeline.taxonomy.version,
             analyzed_at=self.now,
@@ -323,6 +326,12 @@ class _Decision:
             "truncated": truncated,
         }
         return [reason for reason, holds in held.items() if holds]
+
+
+def _doubts(mentions: Sequence[Mention]) -> tuple[Doubt, ...]:
+    near = [(abs(m.probability - m.threshold), m) for m in mentions]
+    found = sorted((margin, m.id, m) for margin, m in near if margin < DOUBT)
+    return tuple(Doubt(m.id, m.probability, m.threshold) for _, _, m in found)
 
 
 def _labelled(mention: Mention) -> bool:

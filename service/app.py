@@ -28,6 +28,7 @@ from service.routes import (
     alerts,
     analyze,
     comments,
+    corrections,
     docs,
     health,
     jobs,
@@ -57,7 +58,7 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         redoc_url=None,
         lifespan=lambda app: _life(app, settings or Settings(), tagger),
     )
-    for part in (analyze, comments, jobs, touchpoints, segments, alerts, about, sign_in):
+    for part in (analyze, corrections, comments, jobs, touchpoints, segments, alerts, about, sign_in):
         app.include_router(part.router, dependencies=[Depends(from_our_own_pages)])
     for part in (health, page, docs):
         app.include_router(part.router)

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from service.corrections.correction import CorrectionIn
 from service.intake import TOUCHPOINT, CommentIn
 from service.keys.doorkeeper import OPEN, needed
 from service.problems import Problem, documented
@@ -37,6 +38,22 @@ COMMENTS_BODY: dict[str, Any] = {
                     },
                 },
                 "example": _EXAMPLE,
+            }
+        },
+    }
+}
+CORRECTION_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _REF.format(model="CorrectionIn")},
+                "example": {
+                    "labels": {"add": ["poor_communication"], "remove": ["inadequate_support"]},
+                    "sentiment": "negative",
+                    "actor": "anna",
+                    "note": "They were there, but said nothing.",
+                },
             }
         },
     }
@@ -94,7 +111,10 @@ def document(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        _, ours = models_json_schema([(CommentIn, "validation"), (Problem, "validation")], ref_template=_REF)
+        _, ours = models_json_schema(
+            [(CommentIn, "validation"), (CorrectionIn, "validation"), (Problem, "validation")],
+            ref_template=_REF,
+        )
         schema.setdefault("components", {}).setdefault("schemas", {}).update(ours["$defs"])
         _tell_of_keys(schema)
         app.openapi_schema = schema

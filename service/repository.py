@@ -7,7 +7,7 @@ The daily sums (`rollup_repository`) follow each change in the same transaction,
 of the comments at any moment that anybody can see.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 
@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from service import rollup_repository
+from service.corrections import repository as corrections
+from service.corrections.correction import Correction
 from service.database import chunks
 from service.listing import Cursor, Filters, Page
 from service.records import RECORD_FIELDS, CommentRecord, Outdated, StoredComment, StoredTouchpoint
@@ -151,7 +153,7 @@ def _erase(conn: Connection, tenant: str, condition: sa.ColumnElement[bool]) -> 
     ids: list[str] = []
     for chunk in chunks(keys):
         for _, stored in _stored(conn, comment.c.key.in_(chunk)):
-            change.subtract(contribution(stored.record, stored.analysis))
+            change.subtract(contribution(stored.record, stored.counted))
             ids.append(stored.record.id)
         conn.execute(comment.delete().where(comment.c.key.in_(chunk)))
     rollup_repository.apply(conn, tenant, change)
@@ -163,7 +165,7 @@ def _stored(
 ) -> Iterator[tuple[int, StoredComment]]:
     """Comments with their keys, newest first."""
     query = (
-        sa.select(comment, analysis_table.c.body)
+        sa.select(comment, analysis_table.c.body, analysis_table.c.corrected)
         .join(analysis_table, analysis_table.c.comment_key == comment.c.key)
         .where(condition)
         .order_by(comment.c.occurred_at.desc(), comment.c.key.desc())
@@ -171,7 +173,10 @@ def _stored(
     )
     rows = conn.execute(query).mappings().all()
     places = _places(conn, [row["key"] for row in rows])
-    return ((row["key"], _read(row, places)) for row in rows)
+    said: dict[int, list[Correction]] = defaultdict(list)
+    for key, one in corrections.of(conn, [row["key"] for row in rows if row["corrected"]]):
+        said[key].append(one)
+    return ((row["key"], _read(row, places, said)) for row in rows)
 
 
 def _places(conn: Connection, keys: Sequence[int]) -> dict[int, tuple[StoredTouchpoint, ...]]:
@@ -184,12 +189,19 @@ def _places(conn: Connection, keys: Sequence[int]) -> dict[int, tuple[StoredTouc
     return places
 
 
-def _read(row: RowMapping, places: Mapping[int, tuple[StoredTouchpoint, ...]]) -> StoredComment:
+def _read(
+    row: RowMapping,
+    places: Mapping[int, tuple[StoredTouchpoint, ...]],
+    said: Mapping[int, Sequence[Correction]],
+) -> StoredComment:
     return StoredComment(
+        key=row["key"],
         record=_record(row),
         received_at=row["received_at"],
         analysis=row["body"],
         touchpoints=places.get(row["key"], ()),
+        corrected=row["corrected"],
+        corrections=tuple(said.get(row["key"], ())),
     )
 
 
