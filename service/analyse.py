@@ -19,6 +19,7 @@ from service.events import outbox
 from service.intake import Accepted, Intake, item_error, take
 from service.privacy.masking import masker_of
 from service.records import CommentRecord, Outcome
+from service.review.audit_repository import draw
 from service.settings import Settings
 
 TENANT = "default"
@@ -142,6 +143,7 @@ class Desk:
         try:
             with write(self.engine) as conn:
                 outcome = repository.save(conn, record, analysis, arrived)
+                draw(conn, [(record, analysis)], [outcome], **self.settings.audit)
                 outbox.analyzed(conn, record, analysis, outcome)
                 return outcome
         except AWAY as error:

@@ -10,6 +10,7 @@ from service.corrections.correction import CorrectionIn
 from service.intake import TOUCHPOINT, CommentIn
 from service.keys.doorkeeper import OPEN, needed
 from service.problems import Problem, documented
+from service.review.answering import AnswerIn
 
 _REF = "#/components/schemas/{model}"
 _EXAMPLE = {
@@ -58,6 +59,14 @@ CORRECTION_BODY: dict[str, Any] = {
         },
     }
 }
+
+
+def body_of(model: str) -> dict[str, Any]:
+    """A JSON body that a route judges itself."""
+    schema = {"$ref": _REF.format(model=model)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 JOB_OPTIONS: dict[str, dict[str, Any]] = {
     "format": {
@@ -112,7 +121,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
         _, ours = models_json_schema(
-            [(CommentIn, "validation"), (CorrectionIn, "validation"), (Problem, "validation")],
+            [(one, "validation") for one in (AnswerIn, CommentIn, CorrectionIn, Problem)],
             ref_template=_REF,
         )
         schema.setdefault("components", {}).setdefault("schemas", {}).update(ours["$defs"])

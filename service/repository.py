@@ -38,6 +38,7 @@ __all__ = [
     "held",
     "locked",
     "measures",
+    "of_keys",
     "outdated",
     "reanalyze",
     "save",
@@ -71,6 +72,12 @@ def locked(conn: Connection, tenant: str, id: str) -> StoredComment | None:
     own = (comment.c.tenant == tenant) & (comment.c.id == id)
     key = conn.scalar(sa.select(comment.c.key).where(own).with_for_update())
     return None if key is None else next(_stored(conn, comment.c.key == key))[1]
+
+
+def of_keys(conn: Connection, keys: Sequence[int]) -> list[StoredComment]:
+    """The comments of these keys, in their order, without those that are gone."""
+    found = dict(_stored(conn, comment.c.key.in_(keys))) if keys else {}
+    return [found[key] for key in keys if key in found]
 
 
 def held(conn: Connection, tenant: str, ids: Sequence[str]) -> set[str]:

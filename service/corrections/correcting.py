@@ -17,12 +17,13 @@ import models
 from service import repository, save_repository
 from service.clock import database_time
 from service.corrections import repository as corrections
-from service.corrections.correction import Correction, NewCorrection, Said
+from service.corrections.correction import Correction, NewCorrection, Said, verdicts
 from service.corrections.in_force import in_force
 from service.etags import etag, matches
 from service.events import outbox
 from service.records import StoredComment
 from service.review import disputes
+from service.review import repository as review
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ def correct(
         )
     made = _keep(conn, tenant, stored, new)
     disputes.follow(conn, tenant, stored, made)
+    if made.source != "review":
+        # In the review queue a second person may still be asked.
+        review.settle_doubts(conn, stored.key, list(verdicts(made.said)))
     after = _put(conn, stored, made)
     outbox.corrected(conn, after, made)
     return Corrected(made, after, "created")
