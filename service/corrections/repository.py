@@ -11,9 +11,10 @@ from service.corrections.correction import Correction, NewCorrection
 from service.corrections.tables import correction
 from service.database import chunks
 from service.listing import Cursor
+from service.review.tables import audit_draw
 from service.tables import comment
 
-__all__ = ["Corrections", "add", "correction", "of", "select"]
+__all__ = ["Corrections", "add", "corrected", "correction", "of", "select"]
 
 
 class Corrections(NamedTuple):
@@ -65,6 +66,20 @@ def select(
     found = [_read(row) for row in rows[:limit]]
     more = len(rows) > limit
     return Corrections(found, Cursor(found[-1].at, found[-1].id).encode() if more else None)
+
+
+def corrected(conn: Connection, tenant: str, after: int, limit: int) -> list[tuple[int, bool]]:
+    """Keys of corrected comments behind the key `after`, in order, and whether each was drawn for the audit."""
+    key = correction.c.comment_key
+    drawn = sa.exists().where(audit_draw.c.comment_key == key)
+    query = (
+        sa.select(key, drawn)
+        .where(correction.c.tenant == tenant, key > after)
+        .distinct()
+        .order_by(key)
+        .limit(limit)
+    )
+    return [(int(found), bool(is_drawn)) for found, is_drawn in conn.execute(query)]
 
 
 def _query() -> sa.Select[Any]:
