@@ -2,22 +2,28 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 import models
 from models import Analysis, Doubt, Review
 from service import repository
-from service.database import read, write
+from service.analyse import Desk
+from service.commands.backfill import backfill
+from service.database import open_engine, read, write
 from service.records import CommentRecord
 from service.review import audit_repository
 from service.review.lots import lot
 from service.review.tables import audit_draw, doubt
 from service.routes.review import Agreements, ReviewItems
+from service.settings import Settings
+from service.tables import comment
 from tests.recount import assert_exact
 
 LABELS = tuple(label.id for label in models.load("weightless").taxonomy.labels)
@@ -274,3 +280,23 @@ def test_doubts_are_the_labels_near_their_thresholds(pipeline: models.Pipeline) 
         }
         assert {doubt.id for doubt in short.review.doubts} == near
         assert Analysis.from_dict(short.to_dict()) == short
+
+
+def test_every_way_in_draws(
+    database_url: str, tmp_path: Path, pipeline: models.Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The desk, as over HTTP, and a job, as for files; what no model could read is not drawn."""
+    values = {"DATABASE_URL": database_url, "MODEL": "weightless", "AUDIT_RATE": "1", "REVIEW_TWICE": "0"}
+    for name, value in values.items():
+        monkeypatch.setenv(f"LISTENWELL_{name}", value)
+    engine = open_engine(database_url)
+    Desk(engine, pipeline.analyze, Settings()).record([BILL, {"id": "e", "text": "👍"}])
+    (tmp_path / "f.csv").write_text("id,text\nc,Checkout was easy\n")
+    assert CliRunner().invoke(backfill, [str(tmp_path / "f.csv")]).exit_code == 0
+    query = sa.select(comment.c.id, audit_draw.c.tags, audit_draw.c.wanted).join_from(audit_draw, comment)
+    with read(engine) as conn:
+        drawn = {id: (tags, wanted) for id, tags, wanted in conn.execute(query)}
+    engine.dispose()
+    assert set(drawn) == {"b", "c"}
+    assert "unresolved_issue" in drawn["b"][0]
+    assert drawn["c"] == (["easy_to_use"], 1)
