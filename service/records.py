@@ -77,7 +77,8 @@ class StoredComment:
     `analysis` is the model's word, `corrections` are people's, the first first; `corrected` is what came of them.
     """
 
-    key: int
+    # Where it lies, which is no part of what it is.
+    key: int = field(compare=False)
     record: CommentRecord
     received_at: datetime
     analysis: dict[str, Any]

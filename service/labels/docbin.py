@@ -5,6 +5,7 @@ labels that are there and 0 for those that a person said are not; the rest is in
 """
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ def read(path: Path) -> Iterator[Row | models.CommentError]:
     spacy, tokens = _spacy()
     try:
         docs = list(tokens.DocBin().from_disk(path).get_docs(spacy.blank("en").vocab))
-    except Exception as error:
-        # spaCy raises whatever its unpacking meets: of zlib, of msgpack, of its own.
+    except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
+        # Whatever its unpacking meets: of zlib, of msgpack, of spaCy's own.
         raise models.InputError(
             f"{path.name}: is no DocBin that can be read", code="unreadable_file"
         ) from error

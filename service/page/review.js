@@ -21,8 +21,9 @@ function back() {
 }
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.matches("input:not([type=radio]):not([type=checkbox])");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  // Links, buttons and the field for the name keep their own keys.
+  const elsewhere = event.target.closest("a, button, input:not([type=radio]):not([type=checkbox])");
+  if (elsewhere || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Enter") {
     event.preventDefault();
     form.requestSubmit();

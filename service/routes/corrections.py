@@ -60,7 +60,12 @@ def correct_comment(
     parts: Given, who: Who, id: str, body: Body, key: IdempotencyKey = None, if_match: IfMatch = None
 ) -> Response:
     """The model's analysis stays beside it; labels in force, filters and metrics follow at once. What the same
-    person says again changes nothing ("replayed"). With `If-Match` only if the comment is still as it was read."""
+    person says again changes nothing ("replayed"). With `If-Match` only if the comment is still as it was read.
+
+    404 `unknown_comment` also stands for one that was erased; 409 `not_analyzed` for one that the model could not
+    read, `idempotency_conflict` for a key that was used otherwise; 410 `erased`; 412 `changed_meanwhile`; 422
+    `unknown_label`, `contradictory_labels`, `empty_correction`, `invalid_evidence`, `invalid_value`, `unknown_field`.
+    """
     new = read_correction(json_in(body), parts.model.taxonomy, who.name)
 
     def work() -> _Answer:

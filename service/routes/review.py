@@ -100,7 +100,11 @@ def next_items(parts: Given, who: Who, wanted: Annotated[Wanted, Query()]) -> JS
     summary="Answer",
 )
 def take_answer(parts: Given, who: Who, body: Body) -> JSONResponse:
-    """In the uncertain and the disputed stream the answer is a correction as well. In the audit it only measures."""
+    """In the uncertain and the disputed stream the answer is a correction as well. In the audit it only measures.
+
+    404 `unknown_comment`; 409 `already_answered` where the same person said otherwise before, `not_in_stream` where
+    the comment was not drawn, `not_analyzed`; 422 as for a correction.
+    """
     return JSONResponse({"outcome": take(parts, who, json_in(body))})
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import spacy
 from click.testing import CliRunner, Result
+from spacy.tokens import DocBin
 from sqlalchemy import Engine
 
 import models
@@ -213,6 +215,13 @@ def test_a_file_that_is_of_another_format(filled: Engine, tmp_path: Path, name: 
     done = run("import", file, "--format", name)
     assert isinstance(done.exception, models.InputError)
     assert "odd" in str(done.exception)
+
+
+def test_documents_of_somebody_elses(filled: Engine, tmp_path: Path) -> None:
+    doc = spacy.blank("en").make_doc(TEXTS["a"])
+    DocBin(docs=[doc]).to_disk(tmp_path / "l.spacy")
+    done = run("import", tmp_path / "l.spacy")
+    assert (done.exit_code, json.loads(done.stderr)["code"]) == (1, "missing_field")
 
 
 def test_endings_stand_for_formats(filled: Engine, tmp_path: Path) -> None:
