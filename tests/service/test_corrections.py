@@ -282,3 +282,15 @@ def test_what_is_in_force(make_analysis: Callable[..., Analysis]) -> None:
     assert (back["added"], back["removed"], back["issues"][0]["by"]) == ([], [], "person")
     assert back["issues"][0]["evidence"] == []
     assert after({"effort": -1, "loyalty": None})["effort"] == {"score": -1.0, "by": "person"}
+
+
+def test_categories_of_ones_own(make_analysis: Callable[..., Analysis]) -> None:
+    own = models.taxonomy.from_dict(
+        {"version": "v", "categories": [{"id": id, "description": id} for id in ("parking", "food")]}
+    )
+    model = make_analysis(sentiment=None).to_dict()
+    said = read_correction({"labels": {"add": ["parking"], "remove": ["food"]}}, own, "anna").said
+    assert [one["id"] for one in in_force(model, [said])["categories"]] == ["parking"]
+    with pytest.raises(models.CommentError) as caught:
+        read_correction({"labels": {"add": ["poor_communication"]}}, own, "anna")
+    assert caught.value.code == "unknown_label"
