@@ -219,9 +219,7 @@ def _write(conn: Connection, changes: Sequence[_Change], received_at: datetime) 
     if replaced:
         update = comment.update().where(comment.c.key == sa.bindparam("of"))
         conn.execute(update, [{"of": one.key, **_values(one.record, received_at)} for one in replaced])
-    for keys in chunks([change.key for change in replaced if not change.same_text]):
-        for table in (corrections.correction, annotation, audit_draw, dispute):
-            conn.execute(table.delete().where(table.c.comment_key.in_(keys)))
+    _forget(conn, [change for change in replaced if not change.same_text])
     _put(conn, changes)
 
 
@@ -244,6 +242,18 @@ def _put(conn: Connection, changes: Sequence[_Change]) -> None:
         sums[change.record.tenant].update(change.of_sums())
     for tenant, delta in sorted(sums.items()):
         rollup_repository.apply(conn, tenant, delta)
+
+
+def _forget(conn: Connection, changes: Sequence[_Change]) -> None:
+    """What people said of words that are no longer there."""
+    spoken: list[int] = [change.key for change in changes if change.before and change.before.corrected]
+    for keys in chunks([change.key for change in changes]):
+        gone = audit_draw.delete().where(audit_draw.c.comment_key.in_(keys))
+        spoken += conn.scalars(gone.returning(audit_draw.c.comment_key))
+    # Nobody is asked about any other.
+    for keys in chunks(sorted(set(spoken))):
+        for table in (corrections.correction, annotation, dispute):
+            conn.execute(table.delete().where(table.c.comment_key.in_(keys)))
 
 
 def _with_corrections(conn: Connection, changes: Sequence[_Change]) -> list[_Change]:
