@@ -18,6 +18,7 @@ from models.pipeline import MAX_QUESTION, MAX_TEXT, Pipeline
 from models.schema import (
     Analysis,
     Comment,
+    Doubt,
     Evidence,
     Intent,
     Language,
@@ -37,6 +38,7 @@ __all__ = [
     "ArtifactError",
     "Comment",
     "CommentError",
+    "Doubt",
     "Evidence",
     "InputError",
     "Intent",

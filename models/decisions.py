@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from models.heads import LEVELS, Calibration, Layout, Scores, expected_errors
 from models.schema import (
+    DOUBT,
     Analysis,
     Comment,
+    Doubt,
     Evidence,
     Intent,
     Language,
@@ -55,8 +57,8 @@ class _Weighed:
     """What the numbers say of n comments, rounded, as nested lists.
 
     `probabilities`: (n, detected). `chances`: choice → (n, its columns). `evidence`: spans by comment and detected
-    column, only where a column is a label. `best` and `loudest`: the category of each where they exclude each other,
-    and its spans. `doubt`: (n,) wrong labels to be expected.
+    column, only where a column is a label. `loudest`: the spans of the best category where they exclude each other.
+    `doubt`: (n,) wrong labels to be expected. `near`: labels near their thresholds, by comment.
     """
 
     probabilities: list[list[float]]
@@ -64,6 +66,7 @@ class _Weighed:
     evidence: Mapping[tuple[int, int], list[Span]]
     loudest: list[list[Span]]
     doubt: list[float]
+    near: Mapping[int, tuple[Doubt, ...]]
 
 
 class Decisions:
@@ -80,11 +83,9 @@ class Decisions:
         self._limits = limits.astype(np.float32)
         self.limits = _rounded(limits)
         self.column = {name: column for column, name in enumerate(self.layout.detected)}
-        self._judged = [self.column[name] for name in self.layout.labels + self._own_categories]
-
-    @property
-    def _own_categories(self) -> tuple[str, ...]:
-        return () if self.taxonomy.exclusive else self.layout.categories
+        # Columns of categories are detected ones where they do not exclude each other.
+        self._judged_names = self.layout.labels + (() if taxonomy.exclusive else self.layout.categories)
+        self._judged = [self.column[name] for name in self._judged_names]
 
     def decide(
         self, comments: Sequence[ReadComment], scores: Sequence[Scores], *, now: str, all_labels: bool = False
@@ -129,18 +130,30 @@ class Decisions:
         chances = {name: self.calibration.choice(self.layout, name, pooled) for name in self.layout.choices}
         if self.taxonomy.exclusive:
             shown = _rounded(chances["category"])
-            given = shown >= shown.max(axis=1, keepdims=True)
+            limits = _strongest_rivals(shown)
         else:
             shown = probabilities[:, self._judged]
-            given = shown >= self.limits[self._judged]
+            limits = np.broadcast_to(self.limits[self._judged], shown.shape)
         places = _Places(comments, counts)
         return _Weighed(
             probabilities=probabilities.tolist(),
             chances=chances,
             evidence=self._evidence(rows, counts, places),
             loudest=self._loudest(rows, chances, counts, places) if self.taxonomy.exclusive else [],
-            doubt=expected_errors(shown, given).tolist(),
+            doubt=expected_errors(shown, shown >= limits).tolist(),
+            near=self._near(shown, limits),
         )
+
+    def _near(
+        self, shown: NDArray[np.floating], limits: NDArray[np.floating]
+    ) -> Mapping[int, tuple[Doubt, ...]]:
+        names = self.layout.categories if self.taxonomy.exclusive else self._judged_names
+        margins = np.abs(shown - limits)
+        found: dict[int, list[tuple[float, str, Doubt]]] = defaultdict(list)
+        for row, place in np.argwhere(margins < DOUBT).tolist():
+            doubt = Doubt(names[place], float(shown[row, place]), float(limits[row, place]))
+            found[row].append((float(margins[row, place]), names[place], doubt))
+        return {row: tuple(doubt for *_, doubt in sorted(near)) for row, near in found.items()}
 
     def _evidence(
         self, rows: Scores, counts: NDArray[np.int_], places: "_Places"
@@ -222,7 +235,7 @@ class _Writer:
             language=self._one.language,
             no_content=False,
             truncated=truncated,
-            review=Review(needed=bool(reasons), reasons=tuple(reasons)),
+            review=Review(bool(reasons), tuple(reasons), self._weighed.near.get(self._row, ())),
             model_version=self._decisions.version,
             taxonomy_version=self._taxonomy.version,
             analyzed_at=now,
@@ -349,6 +362,12 @@ class _Writer:
 
 
 _LEVELS = np.array(LEVELS)
+
+
+def _strongest_rivals(shown: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Of each column, the largest of the others in its row."""
+    second, first = np.partition(shown, -2, axis=1)[:, -2:].T[:, :, None]
+    return np.where(shown == first, second, first)
 
 
 def _ranked(mentions: list[Mention]) -> tuple[Mention, ...]:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 from models.masking.kinds import Kind
 
 Status = Literal["analyzed", "not_analyzed"]
+DOUBT = 0.15
+"""A label is in doubt where its probability is nearer to its threshold than this."""
 SentimentLabel = Literal["negative", "neutral", "positive"]
 
 
@@ -97,11 +99,25 @@ class Language:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A label whose `probability` is so near its `threshold` that the model may be wrong either way."""
+
+    id: str
+    probability: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
-    """Whether a person should look, and why (stable codes)."""
+    """Whether a person should look, and why (stable codes).
+
+    `doubts` are the labels within `DOUBT` of their thresholds, found or not, the nearest first; the model is
+    sure of all others.
+    """
 
     needed: bool
     reasons: tuple[str, ...]
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +182,7 @@ class Analysis:
         parts["categories"] = _mentions(data.get("categories", ()))
         parts["touchpoints"] = tuple(TouchpointMention(**mention) for mention in data["touchpoints"])
         parts["language"] = Language(**data["language"])
-        parts["review"] = Review(data["review"]["needed"], tuple(data["review"]["reasons"]))
+        parts["review"] = _review(data["review"])
         if "masked" in data:
             parts["masked"] = tuple(Mask(**mask) for mask in data["masked"])
         return cls(**parts)
@@ -180,6 +196,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     return dict(value) if isinstance(value, dict) else value
+
+
+def _review(data: Mapping[str, Any]) -> Review:
+    # Absent in analyses that were stored before there were any.
+    doubts = tuple(Doubt(**doubt) for doubt in data.get("doubts", ()))
+    return Review(data["needed"], tuple(data["reasons"]), doubts)
 
 
 def _mentions(data: Iterable[Mapping[str, Any]]) -> tuple[Mention, ...]:

@@ -19,12 +19,14 @@ from service.events import outbox
 from service.intake import Accepted, Intake, item_error, take
 from service.privacy.masking import masker_of
 from service.records import CommentRecord, Outcome
+from service.review.audit_repository import draw
 from service.settings import Settings
 
 TENANT = "default"
 """Whose comments they are where nobody says: without keys, and in commands without --tenant."""
 
 
+_NOT_STORED = "not_stored"
 _PATIENCE = 3
 """Comments of one batch that may fail to be stored in a row before the others are not tried."""
 log = logging.getLogger("listenwell")
@@ -50,6 +52,16 @@ class Results:
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of the contract."""
         return {"results": self.results, "errors": self.errors}
+
+    @property
+    def final(self) -> bool:
+        """Whether the same request would have the same answer again: false where the database was away."""
+        return not any(error["code"] == _NOT_STORED for error in self.errors)
+
+    @property
+    def comment_ids(self) -> list[str]:
+        """Whose words are in it."""
+        return [str(result["id"]) for result in self.results]
 
 
 @dataclass(frozen=True)
@@ -145,7 +157,7 @@ class Desk:
                 )
             else:
                 # One comment that could not be written must not hide that others of its batch were.
-                fault = models.CommentError("could not be stored, try again", code="not_stored", field="id")
+                fault = models.CommentError("could not be stored, try again", code=_NOT_STORED, field="id")
                 intake.errors.append(item_error({"id": accepted.record.id}, accepted.index, fault))
 
     def _save(self, record: CommentRecord, analysis: models.Analysis, arrived: datetime) -> Outcome | None:
@@ -153,6 +165,7 @@ class Desk:
         try:
             with write(self.engine) as conn:
                 outcome = repository.save(conn, record, analysis, arrived)
+                draw(conn, [(record, analysis)], [outcome], **self.settings.audit)
                 outbox.analyzed(conn, record, analysis, outcome)
                 return outcome
         except AWAY as error:

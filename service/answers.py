@@ -6,13 +6,14 @@ a test holds real answers against them.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
-from models import Analysis
+from models import Analysis, Evidence
+from service.corrections.correction import OTHERS, Correction, Source
 from service.records import Metadata, Outcome, StoredComment
 
 
@@ -62,6 +63,101 @@ class Place(BaseModel):
     inferred: bool
 
 
+By = Literal["model", "person"]
+
+
+class LabelInForce(BaseModel):
+    """A label that counts, and who said so."""
+
+    id: str
+    by: By
+
+
+class SentimentInForce(BaseModel):
+    """`score` from -1 to 1; a person's level of -2 to 2 is half of it."""
+
+    label: Literal["negative", "neutral", "positive"]
+    score: float
+    mixed: bool
+    by: By
+
+
+class SignalInForce(BaseModel):
+    """`score` from -1 to 1."""
+
+    score: float
+    by: By
+
+
+class IntentInForce(BaseModel):
+    """What the comment is for."""
+
+    label: str
+    by: By
+
+
+class LabelsInForce(BaseModel):
+    """What the metrics and the filters go by."""
+
+    issues: list[LabelInForce]
+    strengths: list[LabelInForce]
+    categories: list[LabelInForce]
+    sentiment: SentimentInForce | None
+    empathy: SignalInForce | None
+    effort: SignalInForce | None
+    loyalty: SignalInForce | None
+    intent: IntentInForce | None
+
+
+class AddedLabel(BaseModel):
+    """A label that a person said is there, with the words that say so, if they were given."""
+
+    id: str
+    evidence: list[Evidence]
+
+
+class CorrectedLabels(BaseModel):
+    """What a person said of labels."""
+
+    add: list[AddedLabel]
+    remove: list[str]
+
+
+class CorrectionOut(BaseModel):
+    """What a person said of a comment; fields that they did not speak of are absent."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    id: int
+    comment_id: str
+    labels: CorrectedLabels
+    sentiment: int | str | None = None
+    empathy: int | None = None
+    effort: int | None = None
+    loyalty: int | None = None
+    intent: str | None = None
+    actor: str
+    note: str | None
+    source: Source
+    model_version: str
+    at: datetime
+
+
+class CorrectedOut(BaseModel):
+    """A correction, what became of it, and the labels now in force."""
+
+    outcome: Literal["created", "replayed"]
+    correction: CorrectionOut
+    labels: LabelsInForce
+
+
+class CorrectionPage(BaseModel):
+    """Corrections, newest first; `next_cursor` asks for those after them."""
+
+    corrections: list[CorrectionOut]
+    next_cursor: str | None
+
+
 class CommentOut(BaseModel):
     """A stored comment: what was sent, and what was made of it."""
 
@@ -78,7 +174,9 @@ class CommentOut(BaseModel):
     metadata: Metadata
     received_at: datetime
     touchpoints: list[Place]
-    analysis: Analysis
+    analysis: Analysis = Field(description="What the model said.")
+    labels: LabelsInForce = Field(description="What counts: the model's, with people's over them.")
+    corrections: list[CorrectionOut] = Field(description="What people said, the first first.")
 
 
 class CommentPage(BaseModel):
@@ -229,6 +327,34 @@ def comment_json(stored: StoredComment) -> dict[str, Any]:
         "received_at": rfc3339(stored.received_at),
         "touchpoints": [{"id": place.id, "inferred": place.inferred} for place in stored.touchpoints],
         "analysis": stored.analysis,
+        "labels": labels_json(stored),
+        "corrections": [correction_json(one) for one in stored.corrections],
+    }
+
+
+def labels_json(stored: StoredComment) -> dict[str, Any]:
+    """The labels in force as JSON: ids and scores, each with who said so."""
+    found = stored.labels
+    return {
+        group: [{"id": one["id"], "by": one["by"]} for one in found[group]]
+        for group in ("issues", "strengths", "categories")
+    } | {name: found[name] for name in OTHERS}
+
+
+def correction_json(one: Correction) -> dict[str, Any]:
+    """A correction as JSON, as it was given, with when and over which model."""
+    labels = one.said["labels"]
+    added = [{"id": label["id"], "evidence": label["evidence"]} for label in labels["add"]]
+    return {
+        "id": one.id,
+        "comment_id": one.comment_id,
+        "labels": {"add": added, "remove": labels["remove"]},
+        **{name: one.said[name] for name in OTHERS if name in one.said},
+        "actor": one.actor,
+        "note": one.note,
+        "source": one.source,
+        "model_version": one.model_version,
+        "at": rfc3339(one.at),
     }
 
 

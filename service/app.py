@@ -30,10 +30,13 @@ from service.routes import (
     alerts,
     analyze,
     comments,
+    corrections,
     docs,
     health,
     jobs,
     page,
+    review,
+    review_page,
     segments,
     sign_in,
     touchpoints,
@@ -59,9 +62,20 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         redoc_url=None,
         lifespan=lambda app: _life(app, settings or Settings(), tagger),
     )
-    for part in (analyze, comments, jobs, touchpoints, segments, alerts, about, sign_in):
+    for part in (
+        analyze,
+        corrections,
+        comments,
+        review,
+        jobs,
+        touchpoints,
+        segments,
+        alerts,
+        about,
+        sign_in,
+    ):
         app.include_router(part.router, dependencies=[Depends(from_our_own_pages)])
-    for part in (health, page, docs):
+    for part in (health, page, review_page, docs):
         app.include_router(part.router)
     # The last one added sees a request first.
     app.add_middleware(Doorkeeper)

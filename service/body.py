@@ -38,7 +38,7 @@ def comments_in(body: bytes, *, max_batch: int) -> list[object]:
 
     Raises `InputError` with code "invalid_encoding", "invalid_json", "invalid_body" or "too_many_comments".
     """
-    content = _parse(body)
+    content = json_in(body)
     if not isinstance(content, dict) or not isinstance(content.get("comments"), list):
         raise models.InputError('the body must be an object {"comments": [...]}', code="invalid_body")
     others = sorted(ascii(name)[1:-1] for name in content if name != "comments")
@@ -52,7 +52,8 @@ def comments_in(body: bytes, *, max_batch: int) -> list[object]:
     return items
 
 
-def _parse(body: bytes) -> Any:
+def json_in(body: bytes) -> Any:
+    """What a body says. Raises `InputError` "invalid_encoding" or "invalid_json"."""
     try:
         return json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
     except UnicodeDecodeError as error:

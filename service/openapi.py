@@ -6,9 +6,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from service.corrections.correction import CorrectionIn
 from service.intake import TOUCHPOINT, CommentIn
 from service.keys.doorkeeper import OPEN, needed
 from service.problems import Problem, documented
+from service.review.answering import AnswerIn
 
 _REF = "#/components/schemas/{model}"
 _EXAMPLE = {
@@ -41,6 +43,30 @@ COMMENTS_BODY: dict[str, Any] = {
         },
     }
 }
+CORRECTION_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _REF.format(model="CorrectionIn")},
+                "example": {
+                    "labels": {"add": ["poor_communication"], "remove": ["inadequate_support"]},
+                    "sentiment": "negative",
+                    "actor": "anna",
+                    "note": "They were there, but said nothing.",
+                },
+            }
+        },
+    }
+}
+
+
+def body_of(model: str) -> dict[str, Any]:
+    """A JSON body that a route judges itself."""
+    schema = {"$ref": _REF.format(model=model)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 JOB_OPTIONS: dict[str, dict[str, Any]] = {
     "format": {
@@ -94,7 +120,10 @@ def document(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        _, ours = models_json_schema([(CommentIn, "validation"), (Problem, "validation")], ref_template=_REF)
+        _, ours = models_json_schema(
+            [(one, "validation") for one in (AnswerIn, CommentIn, CorrectionIn, Problem)],
+            ref_template=_REF,
+        )
         schema.setdefault("components", {}).setdefault("schemas", {}).update(ours["$defs"])
         _tell_of_keys(schema)
         app.openapi_schema = schema

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Literal
 
+from service.corrections.correction import Correction
+from service.corrections.in_force import in_force
+
 Outcome = Literal["created", "replayed", "replaced"]
 Metadata = dict[str, str | int | float | bool | None]
 
@@ -67,14 +70,31 @@ class StoredTouchpoint:
     inferred: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredComment:
-    """A comment as kept: `analysis` is the contract's JSON object, `received_at` when this content came."""
+    """A comment as kept: `analysis` is the contract's JSON object, `received_at` when this content came.
 
+    `analysis` is the model's word, `corrections` are people's, the first first; `corrected` is what came of them.
+    """
+
+    # Where it lies, which is no part of what it is.
+    key: int = field(compare=False)
     record: CommentRecord
     received_at: datetime
     analysis: dict[str, Any]
     touchpoints: tuple[StoredTouchpoint, ...]
+    corrected: dict[str, Any] | None = None
+    corrections: tuple[Correction, ...] = ()
+
+    @property
+    def counted(self) -> dict[str, Any]:
+        """What the metrics count: the analysis, or what is in force in its place."""
+        return self.analysis if self.corrected is None else self.corrected
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The labels in force, each with who said so (see `service.corrections.in_force`)."""
+        return self.corrected or in_force(self.analysis, ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ The daily sums (`rollup_repository`) follow each change in the same transaction,
 of the comments at any moment that anybody can see.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 
@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from service import rollup_repository
+from service.corrections import repository as corrections
+from service.corrections.correction import Correction
 from service.database import chunks
 from service.listing import Cursor, Filters, Page
 from service.records import RECORD_FIELDS, CommentRecord, Outdated, StoredComment, StoredTouchpoint
@@ -36,6 +38,7 @@ __all__ = [
     "held",
     "locked",
     "measures",
+    "of_keys",
     "outdated",
     "reanalyze",
     "save",
@@ -69,6 +72,12 @@ def locked(conn: Connection, tenant: str, id: str) -> StoredComment | None:
     own = (comment.c.tenant == tenant) & (comment.c.id == id)
     key = conn.scalar(sa.select(comment.c.key).where(own).with_for_update())
     return None if key is None else next(_stored(conn, comment.c.key == key))[1]
+
+
+def of_keys(conn: Connection, keys: Sequence[int]) -> list[StoredComment]:
+    """The comments of these keys, in their order, without those that are gone."""
+    found = dict(_stored(conn, comment.c.key.in_(keys))) if keys else {}
+    return [found[key] for key in keys if key in found]
 
 
 def held(conn: Connection, tenant: str, ids: Sequence[str]) -> set[str]:
@@ -151,7 +160,7 @@ def _erase(conn: Connection, tenant: str, condition: sa.ColumnElement[bool]) -> 
     ids: list[str] = []
     for chunk in chunks(keys):
         for _, stored in _stored(conn, comment.c.key.in_(chunk)):
-            change.subtract(contribution(stored.record, stored.analysis))
+            change.subtract(contribution(stored.record, stored.counted))
             ids.append(stored.record.id)
         conn.execute(comment.delete().where(comment.c.key.in_(chunk)))
     rollup_repository.apply(conn, tenant, change)
@@ -163,7 +172,7 @@ def _stored(
 ) -> Iterator[tuple[int, StoredComment]]:
     """Comments with their keys, newest first."""
     query = (
-        sa.select(comment, analysis_table.c.body)
+        sa.select(comment, analysis_table.c.body, analysis_table.c.corrected)
         .join(analysis_table, analysis_table.c.comment_key == comment.c.key)
         .where(condition)
         .order_by(comment.c.occurred_at.desc(), comment.c.key.desc())
@@ -171,7 +180,10 @@ def _stored(
     )
     rows = conn.execute(query).mappings().all()
     places = _places(conn, [row["key"] for row in rows])
-    return ((row["key"], _read(row, places)) for row in rows)
+    said: dict[int, list[Correction]] = defaultdict(list)
+    for key, one in corrections.of(conn, [row["key"] for row in rows if row["corrected"]]):
+        said[key].append(one)
+    return ((row["key"], _read(row, places, said)) for row in rows)
 
 
 def _places(conn: Connection, keys: Sequence[int]) -> dict[int, tuple[StoredTouchpoint, ...]]:
@@ -184,12 +196,19 @@ def _places(conn: Connection, keys: Sequence[int]) -> dict[int, tuple[StoredTouc
     return places
 
 
-def _read(row: RowMapping, places: Mapping[int, tuple[StoredTouchpoint, ...]]) -> StoredComment:
+def _read(
+    row: RowMapping,
+    places: Mapping[int, tuple[StoredTouchpoint, ...]],
+    said: Mapping[int, Sequence[Correction]],
+) -> StoredComment:
     return StoredComment(
+        key=row["key"],
         record=_record(row),
         received_at=row["received_at"],
         analysis=row["body"],
         touchpoints=places.get(row["key"], ()),
+        corrected=row["corrected"],
+        corrections=tuple(said.get(row["key"], ())),
     )
 
 

@@ -21,6 +21,7 @@ SCALE = 10_000
 _SCORED = ("sentiment", "empathy", "effort", "loyalty")
 LABEL = "label:"
 MODEL = "model:"
+CORRECTED = "corrected:"
 MEASURES = (
     "n",
     "analyzed",
@@ -48,8 +49,13 @@ MEASURES = (
     "loyalty_n",
     "loyalty_sum",
     "loyalty_sum_squares",
+    "corrected",
 )
-"""All measures but `label:<id>` and `model:<version>`."""
+"""All measures but `label:<id>`, `model:<version>` and `corrected:<id>`.
+
+`label:<id>` counts the labels in force; less `corrected:<id>`, which people added less those that they removed, it
+counts what the model found. `corrected` counts comments that people corrected.
+"""
 
 RollupKey = tuple[str, date, str]
 
@@ -62,11 +68,14 @@ def touchpoints_of(record: CommentRecord, analysis: Mapping[str, Any]) -> tuple[
 
 
 def contribution(record: CommentRecord, analysis: Mapping[str, Any]) -> Counter[RollupKey]:
-    """The counts of one comment by (touchpoint, day in UTC, measure); `analysis` is the contract's object."""
+    """The counts of one comment by (touchpoint, day in UTC, measure).
+
+    `analysis` is the contract's object, or what is in force in its place (`service.corrections.in_force`).
+    """
     day = record.occurred_at.astimezone(UTC).date()
     counts = _answers(record) + _findings(analysis)
     # Not `+`: that would drop sums below zero.
-    sums = _scores(analysis)
+    sums = _scores(analysis) | _changes(analysis)
     places = [WHOLE, *(touchpoint.id for touchpoint in touchpoints_of(record, analysis))]
     return Counter(
         {
@@ -103,6 +112,14 @@ def _findings(analysis: Mapping[str, Any]) -> Counter[str]:
     if analysis["sentiment"] is not None and analysis["sentiment"]["label"] != "neutral":
         counts[f"sentiment_{analysis['sentiment']['label']}"] = 1
     return counts
+
+
+def _changes(analysis: Mapping[str, Any]) -> dict[str, int]:
+    """By what people's labels differ from the model's; an analysis that nobody corrected says nothing of it."""
+    if "added" not in analysis:
+        return {}
+    added, removed = ({CORRECTED + id: by for id in analysis[n]} for n, by in (("added", 1), ("removed", -1)))
+    return {"corrected": 1} | added | removed
 
 
 def _scores(analysis: Mapping[str, Any]) -> dict[str, int]:

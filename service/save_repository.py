@@ -18,10 +18,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from models import Analysis
-from service import rollup_repository
+from service import rollup_repository, stored_rows
+from service.corrections import repository as corrections
+from service.corrections.correction import Said
+from service.corrections.in_force import in_force
 from service.database import chunks
-from service.records import RECORD_FIELDS, CommentRecord, Outcome, Outdated
-from service.rollups import RollupKey, contribution, touchpoints_of
+from service.records import RECORD_FIELDS, CommentRecord, Outcome, Outdated, StoredComment
+from service.review.tables import annotation, audit_draw, dispute, doubt
+from service.rollups import RollupKey, contribution
 from service.tables import analysis as analysis_table
 from service.tables import comment, comment_touchpoint, mention
 
@@ -36,22 +40,40 @@ class _Stored(NamedTuple):
     key: int
     record: CommentRecord
     body: dict[str, Any]
+    corrected: dict[str, Any] | None
 
 
 class _Change(NamedTuple):
-    """What is to be there instead; `body` is the analysis as the contract's object."""
+    """What is to be there instead; `body` is the analysis as the contract's object.
+
+    `corrected` is what is in force where people's words stay, because the text is still the one they read.
+    """
 
     key: int
     record: CommentRecord
     analysis: Analysis
     body: dict[str, Any]
     before: _Stored | None
+    corrected: dict[str, Any] | None = None
+
+    @property
+    def counted(self) -> dict[str, Any]:
+        return self.body if self.corrected is None else self.corrected
+
+    @property
+    def same_text(self) -> bool:
+        """Whether there was a comment before, to which the same question had the same answer."""
+        before = self.before and self.before.record
+        return before is not None and (before.text, before.question) == (
+            self.record.text,
+            self.record.question,
+        )
 
     def of_sums(self) -> Counter[RollupKey]:
         """What the sums change by."""
-        change = contribution(self.record, self.body)
+        change = contribution(self.record, self.counted)
         if self.before is not None:
-            change.subtract(contribution(self.before.record, self.before.body))
+            change.subtract(contribution(self.before.record, self.before.corrected or self.before.body))
         return change
 
 
@@ -59,7 +81,8 @@ def save(conn: Connection, record: CommentRecord, analysis: Analysis, received_a
     """Store a comment and its analysis (made without `all_labels`), or replace what is stored under its id.
 
     The same content again changes nothing. A replacement that gives no time, of a comment that gave none,
-    keeps the time at which the first one arrived.
+    keeps the time at which the first one arrived. People's words stay with a replacement of the same text and
+    question; with another text they go, because nobody said them of it.
     """
     return save_all(conn, [(record, analysis)], received_at)[0]
 
@@ -91,6 +114,8 @@ def save_all(conn: Connection, pairs: Sequence[Pair], received_at: datetime) -> 
 def reanalyze(conn: Connection, pairs: Sequence[tuple[Outdated, Analysis]]) -> list[Pair]:
     """Put new analyses in the place of the old ones; the comments, all of one tenant, stay as they are.
 
+    What people said stays in force over the new analysis as it was over the old one.
+
     A comment that was changed, erased or analysed since it was read is left as it is; the answer is the others.
     """
     keys = [old.key for old, _ in pairs]
@@ -107,6 +132,25 @@ def reanalyze(conn: Connection, pairs: Sequence[tuple[Outdated, Analysis]]) -> l
             changes.append(_Change(before.key, before.record, analysis, analysis.to_dict() | kept, before))
     _put(conn, changes)
     return [(change.record, change.analysis) for change in changes]
+
+
+def put_corrected(conn: Connection, stored: StoredComment, corrected: dict[str, Any]) -> None:
+    """Put what is in force after a correction in the place of what was, with all that follows it.
+
+    The comment is locked by the caller.
+    """
+    own = stored.key
+    conn.execute(
+        analysis_table.update()
+        .where(analysis_table.c.comment_key == own)
+        .values(corrected=corrected, **stored_rows.scores(corrected))
+    )
+    conn.execute(mention.delete().where(mention.c.comment_key == own))
+    if rows := list(stored_rows.mentions(own, corrected)):
+        conn.execute(mention.insert(), rows)
+    change = contribution(stored.record, corrected)
+    change.subtract(contribution(stored.record, stored.counted))
+    rollup_repository.apply(conn, stored.record.tenant, change)
 
 
 def in_order(conn: Connection) -> sa.ColumnElement[str]:
@@ -159,13 +203,13 @@ def _stored(conn: Connection, names: Iterable[_Name]) -> dict[_Name, _Stored]:
     for tenant, theirs in ids.items():
         for chunk in chunks(theirs):
             query = (
-                sa.select(comment, analysis_table.c.body)
+                sa.select(comment, analysis_table.c.body, analysis_table.c.corrected)
                 .join(analysis_table, analysis_table.c.comment_key == comment.c.key)
                 .where(comment.c.tenant == tenant, comment.c.id.in_(chunk))
             )
             for row in conn.execute(query).mappings():
                 record = CommentRecord(**{name: row[name] for name in RECORD_FIELDS})
-                found[tenant, record.id] = _Stored(row["key"], record, row["body"])
+                found[tenant, record.id] = _Stored(row["key"], record, row["body"], row["corrected"])
     return found
 
 
@@ -175,15 +219,22 @@ def _write(conn: Connection, changes: Sequence[_Change], received_at: datetime) 
     if replaced:
         update = comment.update().where(comment.c.key == sa.bindparam("of"))
         conn.execute(update, [{"of": one.key, **_values(one.record, received_at)} for one in replaced])
+    _forget(conn, [change for change in replaced if not change.same_text])
     _put(conn, changes)
 
 
 def _put(conn: Connection, changes: Sequence[_Change]) -> None:
     """Analyses and what is filtered by, in the place of those before, and the sums."""
+    changes = _with_corrections(conn, changes)
     for keys in chunks([change.key for change in changes if change.before is not None]):
-        for table in (mention, comment_touchpoint, analysis_table):
+        for table in (mention, comment_touchpoint, doubt, analysis_table):
             conn.execute(table.delete().where(table.c.comment_key.in_(keys)))
-    for table, rows_of in ((analysis_table, _analysis), (mention, _mentions), (comment_touchpoint, _places)):
+    for table, rows_of in (
+        (analysis_table, _analysis),
+        (mention, lambda one: stored_rows.mentions(one.key, one.counted)),
+        (comment_touchpoint, lambda one: stored_rows.places(one.key, one.record, one.body)),
+        (doubt, lambda one: stored_rows.doubts(one.key, one.record.tenant, one.body, one.corrected)),
+    ):
         if rows := [row for change in changes for row in rows_of(change)]:
             conn.execute(table.insert(), rows)
     sums: dict[str, Counter[RollupKey]] = defaultdict(Counter)
@@ -193,6 +244,29 @@ def _put(conn: Connection, changes: Sequence[_Change]) -> None:
         rollup_repository.apply(conn, tenant, delta)
 
 
+def _forget(conn: Connection, changes: Sequence[_Change]) -> None:
+    """What people said of words that are no longer there."""
+    spoken: list[int] = [change.key for change in changes if change.before and change.before.corrected]
+    for keys in chunks([change.key for change in changes]):
+        gone = audit_draw.delete().where(audit_draw.c.comment_key.in_(keys))
+        spoken += conn.scalars(gone.returning(audit_draw.c.comment_key))
+    # Nobody is asked about any other.
+    for keys in chunks(sorted(set(spoken))):
+        for table in (corrections.correction, annotation, dispute):
+            conn.execute(table.delete().where(table.c.comment_key.in_(keys)))
+
+
+def _with_corrections(conn: Connection, changes: Sequence[_Change]) -> list[_Change]:
+    keys = [one.key for one in changes if one.before and one.before.corrected and one.same_text]
+    said: dict[int, list[Said]] = defaultdict(list)
+    for key, one in corrections.of(conn, keys):
+        said[key].append(one.said)
+    return [
+        one._replace(corrected=in_force(one.body, said[one.key])) if one.key in said else one
+        for one in changes
+    ]
+
+
 def _values(record: CommentRecord, received_at: datetime) -> dict[str, Any]:
     values = {name: getattr(record, name) for name in RECORD_FIELDS}
     return values | {"digest": record.digest, "received_at": received_at}
@@ -200,30 +274,11 @@ def _values(record: CommentRecord, received_at: datetime) -> dict[str, Any]:
 
 def _analysis(change: _Change) -> Iterator[Mapping[str, Any]]:
     found = change.analysis
-    yield {
+    yield stored_rows.scores(change.counted) | {
         "comment_key": change.key,
         "model_version": found.model_version,
         "status": found.status,
-        "sentiment": found.sentiment and found.sentiment.label,
-        "sentiment_score": found.sentiment and found.sentiment.score,
-        "empathy_score": found.empathy and found.empathy.score,
         "body": change.body,
+        "corrected": change.corrected,
         "analyzed_at": datetime.fromisoformat(found.analyzed_at),
     }
-
-
-def _mentions(change: _Change) -> Iterator[Mapping[str, Any]]:
-    groups = (("issue", change.analysis.issues), ("strength", change.analysis.strengths))
-    for polarity, mentions in groups:
-        for found in mentions:
-            yield {
-                "comment_key": change.key,
-                "label": found.id,
-                "polarity": polarity,
-                "probability": found.probability,
-            }
-
-
-def _places(change: _Change) -> Iterator[Mapping[str, Any]]:
-    for place in touchpoints_of(change.record, change.body):
-        yield {"comment_key": change.key, "touchpoint": place.id, "inferred": place.inferred}

@@ -109,6 +109,19 @@ class Settings(BaseSettings):
         ge=2,
         description="With fewer comments than this a touchpoint is marked as having a low base.",
     )
+    audit_rate: float = Field(
+        default=0.02,
+        ge=0,
+        le=1,
+        description="Share of analysed comments drawn at random, when they are stored, to be read by a person who "
+        "does not see the model's labels; 0 for none.",
+    )
+    review_twice: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Share of the comments of the review queue that two people are asked about.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much is logged."
     )
@@ -140,3 +153,8 @@ class Settings(BaseSettings):
         except ValidationError as error:
             wrong = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
             raise InputError("; ".join(wrong), code="invalid_setting") from error
+
+    @property
+    def audit(self) -> dict[str, float]:
+        """What the audit draws by."""
+        return {"rate": self.audit_rate, "twice": self.review_twice}

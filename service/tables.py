@@ -94,6 +94,8 @@ analysis = sa.Table(
     sa.Column("sentiment_score", sa.Double),
     sa.Column("empathy_score", sa.Double),
     sa.Column("body", sa.JSON, nullable=False),
+    # What is in force where people corrected it: the columns above, the mentions and the sums follow this.
+    sa.Column("corrected", sa.JSON(none_as_null=True)),
     sa.Column("analyzed_at", UtcDateTime, nullable=False),
     sa.Index(None, "sentiment", "comment_key"),
     sa.Index(None, "empathy_score", "comment_key"),

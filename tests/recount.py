@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from service.corrections.tables import correction
 from service.tables import analysis, comment, comment_touchpoint, mention, rollup
 
 Counts = dict[tuple[Any, ...], int]
@@ -16,8 +17,11 @@ Counts = dict[tuple[Any, ...], int]
 def assert_exact(conn: Connection) -> None:
     """The sums, and what is kept for the filters, say the same as the comments and their analyses do."""
     rows = conn.execute(
-        sa.select(comment, analysis.c.body).outerjoin(analysis, analysis.c.comment_key == comment.c.key)
+        sa.select(comment, analysis.c.body, analysis.c.corrected).outerjoin(
+            analysis, analysis.c.comment_key == comment.c.key
+        )
     ).all()
+    assert {row.key: _in_force(row.corrected) for row in rows if row.corrected} == _said(conn, rows)
     kept = {tuple(key): value for *key, value in conn.execute(sa.select(rollup))}
     assert kept == sums(rows)
     labels = conn.execute(sa.select(mention.c.comment_key, mention.c.label, mention.c.polarity))
@@ -45,14 +49,33 @@ def _placed(rows: list[Any]) -> Iterator[tuple[int, str, bool]]:
             yield from ((row.key, found["id"], True) for found in row.body["touchpoints"])
 
 
+def _said(conn: Connection, rows: list[Any]) -> dict[int, set[str]]:
+    """The labels of corrected comments, from what people said in turn."""
+    found = {row.key: _in_force(row.body) for row in rows}
+    spoken = set()
+    for key, said in conn.execute(
+        sa.select(correction.c.comment_key, correction.c.said).order_by(correction.c.key)
+    ):
+        spoken.add(key)
+        found[key] = (found[key] | {one["id"] for one in said["labels"]["add"]}) - set(
+            said["labels"]["remove"]
+        )
+    return {key: found[key] for key in spoken}
+
+
+def _in_force(body: dict[str, Any]) -> set[str]:
+    return {one["id"] for one in [*body["issues"], *body["strengths"]]}
+
+
 def _labels(rows: list[Any]) -> Iterator[tuple[int, str, str]]:
     for row in rows:
-        yield from ((row.key, found["id"], "issue") for found in row.body["issues"])
-        yield from ((row.key, found["id"], "strength") for found in row.body["strengths"])
+        counted = row.corrected or row.body
+        yield from ((row.key, found["id"], "issue") for found in counted["issues"])
+        yield from ((row.key, found["id"], "strength") for found in counted["strengths"])
 
 
 def _parts(row: Any) -> Iterator[tuple[str, int]]:
-    body = row.body
+    body = row.corrected or row.body
     read = body["status"] == "analyzed"
     yield "n", 1
     yield ("analyzed" if read else "not_analyzed"), 1
@@ -73,6 +96,10 @@ def _parts(row: Any) -> Iterator[tuple[str, int]]:
     yield "no_content", body["no_content"]
     for _, label, _ in _labels([row]):
         yield f"label:{label}", 1
+    if row.corrected:
+        yield "corrected", 1
+        for label in _in_force(body) | _in_force(row.body):
+            yield f"corrected:{label}", (label in _in_force(body)) - (label in _in_force(row.body))
     for name in ("sentiment", "empathy", "effort", "loyalty"):
         if body[name] is not None:
             yield f"{name}_n", 1

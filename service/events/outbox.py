@@ -19,9 +19,10 @@ from sqlalchemy.engine import Connection
 from models import Analysis
 from service.answers import rfc3339
 from service.clock import database_time
+from service.corrections.correction import Correction
 from service.events import delivery_repository, webhook_repository
 from service.events.webhook_repository import Webhook
-from service.records import CommentRecord, Outcome
+from service.records import CommentRecord, Outcome, StoredComment
 from service.rollups import touchpoints_of
 
 TYPES = ("comment.analyzed", "comment.corrected", "comment.deleted", "job.finished")
@@ -68,6 +69,25 @@ def analyzed_news(record: CommentRecord, analysis: Analysis, outcome: Outcome) -
         "model_version": analysis.model_version,
     }
     return News(record.id, data, record.text)
+
+
+def corrected(conn: Connection, stored: StoredComment, made: Correction) -> None:
+    """Tell of a comment that a person just corrected; `stored` is as it is now."""
+    labels, said = stored.labels, made.said
+    data = {
+        "id": stored.record.id,
+        "correction": made.id,
+        "actor": made.actor,
+        "added": [one["id"] for one in said["labels"]["add"]],
+        "removed": said["labels"]["remove"],
+        "sentiment": labels["sentiment"] and labels["sentiment"]["label"],
+        "issues": [one["id"] for one in labels["issues"]],
+        "strengths": [one["id"] for one in labels["strengths"]],
+        "touchpoints": [place.id for place in stored.touchpoints],
+        "model_version": stored.analysis["model_version"],
+    }
+    news = News(stored.record.id, data, stored.record.text)
+    announce(conn, stored.record.tenant, "comment.corrected", [news])
 
 
 def deleted(conn: Connection, tenant: str, ids: Sequence[str], reason: str) -> None:

@@ -10,22 +10,18 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
 from fastapi import Header
 from sqlalchemy.engine import Engine
 
 import models
 from service import repository
-from service.analyse import Results
 from service.clock import database_time
 from service.database import write
 from service.idempotency import repository as answers
 
 KEPT = timedelta(hours=24)
-_NOT_FINAL = frozenset({"not_stored"})
-"""Errors of an item that the next attempt may not have: an answer with one of them is not kept."""
-
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -39,8 +35,26 @@ IdempotencyKey = Annotated[
 ]
 
 
+class Answer(Protocol):
+    """What a route's work comes to."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its JSON object."""
+        ...
+
+    @property
+    def final(self) -> bool:
+        """Whether it may be kept: the next attempt would come to the same."""
+        ...
+
+    @property
+    def comment_ids(self) -> list[str]:
+        """The comments that it quotes: once one of them is erased, it is kept no longer."""
+        ...
+
+
 def answer_once(
-    engine: Engine, tenant: str, key: str, request: bytes, work: Callable[[], Results]
+    engine: Engine, tenant: str, key: str, request: bytes, work: Callable[[], Answer]
 ) -> tuple[str, bool]:
     """The JSON of an answer, and whether it is one that was kept.
 
@@ -59,10 +73,10 @@ def answer_once(
         raise models.InputError("a comment of this request has been erased since", code="erased")
     if kept.body is not None:
         return kept.body, True
-    results = work()
-    body = json.dumps(results.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    if not any(error["code"] in _NOT_FINAL for error in results.errors):
-        _keep(engine, tenant, key, body, [str(result["id"]) for result in results.results])
+    found = work()
+    body = json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if found.final:
+        _keep(engine, tenant, key, body, found.comment_ids)
     return body, False
 
 

@@ -7,7 +7,6 @@ at any moment leaves a batch whole or not there, and the next worker goes on beh
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 
 import sqlalchemy as sa
@@ -23,6 +22,8 @@ from service.intake import Accepted, Intake, take
 from service.jobs import repository as jobs
 from service.jobs.records import ERASED, Item, Job, Options
 from service.privacy import repository as audit
+from service.review.audit_repository import draw
+from service.settings import Settings
 
 Tagged = list[tuple[Accepted, models.Analysis]]
 
@@ -46,12 +47,12 @@ class Batch:
         """The same with an analysis of each fresh one, in their order."""
         return replace(self, tagged=list(zip(self.fresh, analyses, strict=True)))
 
-    def store(self, conn: Connection, job: Job) -> Counter[str]:
+    def store(self, conn: Connection, job: Job, settings: Settings) -> Counter[str]:
         """Write all but the job's own row, inside the caller's transaction; how many rows became what."""
         erased = self._erased(conn, job)
         outcomes = dict.fromkeys(self.replayed, "replayed")
         tagged = [pair for pair in self.tagged if pair[0].index not in erased]
-        outcomes.update(_save(conn, job.tenant, tagged, job.created_at))
+        outcomes.update(_save(conn, job, tagged, settings))
         items = [
             self._gone(one) if one.index in erased else self._stored(one, outcomes[one.index])
             for one in self.intake.accepted
@@ -109,10 +110,11 @@ def tag(batch: Batch, tagger: Tagger) -> Batch:
     return batch.with_analyses(analyse.tag(batch.fresh, tagger))
 
 
-def _save(conn: Connection, tenant: str, tagged: Tagged, arrived: datetime) -> dict[int, str]:
+def _save(conn: Connection, job: Job, tagged: Tagged, settings: Settings) -> dict[int, str]:
     pairs = [(accepted.record, analysis) for accepted, analysis in tagged]
-    outcomes = repository.save_all(conn, pairs, arrived)
-    outbox.analyzed_all(conn, tenant, pairs, outcomes)
+    outcomes = repository.save_all(conn, pairs, job.created_at)
+    draw(conn, pairs, outcomes, **settings.audit)
+    outbox.analyzed_all(conn, job.tenant, pairs, outcomes)
     return {accepted.index: outcome for (accepted, _), outcome in zip(tagged, outcomes, strict=True)}
 
 

@@ -240,7 +240,7 @@ class Run:
                 return True
             if not self.quota.take(conn, len(batch.tagged)):
                 return False
-            outcomes = batch.store(conn, self.job)
+            outcomes = batch.store(conn, self.job, self.settings)
             leases.advance(conn, self.job.key, after, outcomes, rate=self._pace.mark(after))
             return True
 

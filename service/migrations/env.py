@@ -7,15 +7,17 @@ from alembic import context
 from sqlalchemy.engine import Connection
 
 from service import tables
+from service.corrections import tables as corrections
 from service.database import open_engine, write
 from service.events import tables as events
 from service.idempotency import tables as idempotency
 from service.jobs import tables as jobs
 from service.keys import tables as keys
 from service.privacy import tables as privacy
+from service.review import tables as review
 from service.settings import Settings
 
-PARTS = (events, idempotency, jobs, keys, privacy)
+PARTS = (corrections, events, idempotency, jobs, keys, privacy, review)
 """Imported, so that the metadata knows the tables of every part."""
 
 

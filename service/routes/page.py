@@ -131,7 +131,7 @@ def _comments(page: Page, parts: Parts) -> list[dict[str, Any]]:
 
 
 def _comment(stored: StoredComment, parts: Parts) -> dict[str, Any]:
-    analysis, taxonomy = stored.analysis, parts.model.taxonomy
+    analysis, taxonomy = stored.counted, parts.model.taxonomy
     return {
         "record": stored.record,
         "text": marked(stored.record.text, evidence_of(analysis, taxonomy)),

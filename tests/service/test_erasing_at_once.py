@@ -1,4 +1,4 @@
-"""Writers, erasures, retention, webhooks that come and go and two deliverers, all at once on the same comments.
+"""Writers, people who correct, erasures, retention, webhooks that come and go and two deliverers, all at once.
 
 Nobody may fail or wait for another crosswise, and at the end the sums are a recount of what is left.
 """
@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,8 +18,11 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 import models
+from models import taxonomy
 from service import repository
 from service.analyse import Desk
+from service.corrections.correcting import correct
+from service.corrections.correction import read_correction
 from service.database import read, write
 from service.events import deliver, outbox, webhook_repository
 from service.events.signing import new_secret
@@ -55,6 +59,13 @@ class Busy:
         request, key = json.dumps(items).encode(), f"k{dice.random()}"
         answer_once(self.engine, "default", key, request, lambda: self.desk.record(list(items.values())))
 
+    def correct(self, dice: random.Random) -> None:
+        label = dice.choice(["poor_communication", "easy_to_use", "unresolved_issue"])
+        said = {"labels": {dice.choice(["add", "remove"]): [label]}, "actor": f"p{dice.randrange(3)}"}
+        new = read_correction(said, taxonomy.load(), "test")
+        with suppress(models.InputError), write(self.engine) as conn:
+            correct(conn, "default", f"c{dice.randrange(40)}", new)
+
     def erase(self, dice: random.Random) -> None:
         with write(self.engine) as conn:
             erase_customer(conn, "default", f"u{dice.randrange(5)}", "test")
@@ -87,12 +98,18 @@ def test_everything_at_once(engine: Engine, pipeline: models.Pipeline) -> None:
     # What is loaded lazily should not be loaded by several threads at once.
     pipeline.analyze([models.Comment("Ready to read.")])
     stop = threading.Event()
-    with receiving() as receiver, ThreadPoolExecutor(12) as pool:
+    with receiving() as receiver, ThreadPoolExecutor(14) as pool:
         with write(engine) as conn:
             audit.set_retention(conn, "default", 30)
             webhook_repository.add(conn, "default", receiver.url, outbox.TYPES, new_secret(), True)
         busy = Busy(engine, Desk(engine, pipeline.analyze, Settings(model="weightless")), receiver.url)
-        works = [*[busy.post] * 3, *[busy.erase] * 2, busy.keep_house, *[busy.change_webhooks] * 2]
+        works = [
+            *[busy.post] * 3,
+            *[busy.correct] * 2,
+            *[busy.erase] * 2,
+            busy.keep_house,
+            *[busy.change_webhooks] * 2,
+        ]
         running = [pool.submit(again_and_again, work, seed, stop) for seed, work in enumerate(works)]
         deliverers = [pool.submit(deliver.run, engine, stop, allow_private=True) for _ in range(2)]
         threading.Event().wait(SECONDS)
@@ -116,7 +133,7 @@ def recount(engine: Engine) -> dict[Any, int]:
     total: Counter[Any] = Counter()
     with read(engine) as conn:
         for stored in repository.select(conn, "default", repository.Filters(), 1_000).comments:
-            total.update(contribution(stored.record, stored.analysis))
+            total.update(contribution(stored.record, stored.counted))
     return {key: value for key, value in total.items() if value}
 
 

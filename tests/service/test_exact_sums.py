@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -19,8 +20,10 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine
 
-from models import Analysis
+from models import Analysis, InputError, taxonomy
 from service import repository
+from service.corrections.correcting import correct
+from service.corrections.correction import read_correction
 from service.database import read, write
 from service.records import CommentRecord
 from service.tables import rollup
@@ -58,6 +61,16 @@ findings = st.fixed_dictionaries(
         "no_content": st.sampled_from([False, False, True]),
         "version": st.sampled_from(["m1", "m2"]),
     }
+)
+corrections = st.fixed_dictionaries(
+    {
+        "labels": st.one_of(
+            st.just({"add": ["poor_communication"], "remove": ["caring_treatment"]}),
+            st.just({"add": ["caring_treatment"]}),
+            st.just({"remove": ["poor_communication", "lack_of_empathy"]}),
+        )
+    },
+    optional={"sentiment": st.sampled_from([-2, "negative", 0, 1]), "empathy": st.sampled_from([None, 2])},
 )
 tenants = st.sampled_from(["default", "other"])
 
@@ -101,6 +114,14 @@ class Life(RuleBasedStateMachine):
         outcome = self.save(record, found)
         assert (outcome == "replayed") == (before is not None and before.digest == record.digest)
         self.theirs[record.tenant, record.id] = record
+
+    @rule(tenant=tenants, id=st.sampled_from(IDS), said=corrections)
+    def correct_one(self, tenant: str, id: str, said: dict[str, Any]) -> None:
+        new = read_correction(said, taxonomy.load(), "anna")
+        with write(self.engine) as conn, suppress(InputError):
+            # One that is not there, or that the model could not read: neither changes anything.
+            correct(conn, tenant, id, new)
+            assert (tenant, id) in self.theirs
 
     @rule(tenant=tenants, id=st.sampled_from(IDS))
     def delete(self, tenant: str, id: str) -> None:

@@ -23,6 +23,13 @@ THEIRS = {
 }
 OURS = {"id": "their-id", "text": "Checkout was easy.", "touchpoint": "our.place"}
 MANY = 77
+SAID = {
+    "labels": {"add": ["poor_communication"], "remove": ["unresolved_issue"]},
+    "actor": "gnu",
+    "note": "eland",
+}
+# What is posted where: all of it is right, but for whose the comment is.
+BODIES = {"/corrections": {"intent": "praise"}, "/v1/review": {"stream": "disputed", "id": "their-1"}}
 # Their words and names, and how many comments they have: a sum over tenants tells of others, too.
 MARKS = (
     "zebra",
@@ -31,12 +38,23 @@ MARKS = (
     "tapir",
     "their.place",
     "their-customer",
+    "gnu",
+    "eland",
     f'"n":{MANY}',
     f"{MANY} comments",
 )
 # What a parameter of an address or a query is given: what is theirs, if anything of the kind is.
-VALUES = {"customer_id": "their-customer", "touchpoint": "their.place"}
-PAGES = ["/", "/all", "/all?q=zebra", "/touchpoints/their.place", "/docs", "/openapi.json"]
+VALUES = {"stream": "disputed", "actor": "gnu", "customer_id": "their-customer", "touchpoint": "their.place"}
+PAGES = [
+    "/",
+    "/all",
+    "/all?q=zebra",
+    "/review",
+    "/review?stream=disputed",
+    "/touchpoints/their.place",
+    "/docs",
+    "/openapi.json",
+]
 
 
 def calls(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -55,7 +73,15 @@ def calls(document: dict[str, Any]) -> list[tuple[str, str]]:
 
 def view(client: TestClient, headers: dict[str, str]) -> list[Any]:
     """All that a tenant sees of its comments."""
-    paths = ("/v1/comments", "/v1/touchpoints", "/v1/touchpoints/their.place/metrics?grain=day")
+    paths = (
+        "/v1/comments",
+        "/v1/touchpoints",
+        "/v1/touchpoints/their.place/metrics?grain=day",
+        "/v1/corrections",
+        "/v1/review?stream=disputed",
+        "/v1/review?stream=uncertain&limit=50",
+        "/v1/review/agreement",
+    )
     return [client.get(path, headers=headers).json() for path in paths]
 
 
@@ -67,6 +93,8 @@ def test_every_call_with_the_ids_of_another_tenant(
     our_headers = bearer(make_key(engine_of, "admin", "metrics", tenant="ours"))
     theirs = [THEIRS, *(THEIRS | {"id": f"their-{number}"} for number in range(1, MANY))]
     assert not client.post("/v1/comments", json={"comments": theirs}, headers=their_headers).json()["errors"]
+    corrected = client.post("/v1/comments/their-1/corrections", json=SAID, headers=their_headers)
+    assert corrected.status_code == 200
     before = view(client, their_headers)
     assert before[1]["total"]["n"] == MANY
     assert "There are no comments yet" in client.get("/", headers=our_headers).text
@@ -74,7 +102,10 @@ def test_every_call_with_the_ids_of_another_tenant(
     walked = calls(client.get("/openapi.json", headers=our_headers).json())
     assert len(walked) > 20
     for method, address in [*walked, *(("get", page) for page in PAGES)]:
+        ending = next((one for one in BODIES if address.split("?")[0].endswith(one)), None)
         body = {"comments": ours} if method == "post" else None
+        if method == "post" and ending is not None:
+            body = BODIES[ending]
         answer = client.request(method, address, json=body, headers=our_headers)
         assert answer.status_code < 500
         # A problem says which address was asked for; the page repeats what was searched.

@@ -20,7 +20,9 @@ NEW = (
 )
 
 COMMENT = sa.table("comment", *map(sa.column, ("key", "tenant", "occurred_at")))
-ANALYSIS = sa.table("analysis", sa.column("comment_key"), sa.column("body", sa.JSON))
+ANALYSIS = sa.table(
+    "analysis", sa.column("comment_key"), sa.column("body", sa.JSON), sa.column("corrected", sa.JSON)
+)
 PLACE = sa.table("comment_touchpoint", sa.column("comment_key"), sa.column("touchpoint"))
 ROLLUP = sa.table(
     "rollup",
@@ -52,9 +54,8 @@ def downgrade() -> None:
 
 def _comments() -> Iterator[tuple[str, list[str], date, dict[str, Any]]]:
     bind, last = op.get_bind(), 0
-    asked = sa.select(COMMENT.c.key, COMMENT.c.tenant, COMMENT.c.occurred_at, ANALYSIS.c.body).join_from(
-        COMMENT, ANALYSIS, ANALYSIS.c.comment_key == COMMENT.c.key
-    )
+    columns = (COMMENT.c.key, COMMENT.c.tenant, COMMENT.c.occurred_at, ANALYSIS.c.body, ANALYSIS.c.corrected)
+    asked = sa.select(*columns).join_from(COMMENT, ANALYSIS, ANALYSIS.c.comment_key == COMMENT.c.key)
     while rows := bind.execute(asked.where(COMMENT.c.key > last).order_by(COMMENT.c.key).limit(CHUNK)).all():
         places: dict[int, list[str]] = {row.key: ["*"] for row in rows}
         for key, place in bind.execute(
@@ -64,7 +65,7 @@ def _comments() -> Iterator[tuple[str, list[str], date, dict[str, Any]]]:
         ):
             places[key].append(place)
         for row in rows:
-            yield row.tenant, places[row.key], _day(row.occurred_at), row.body
+            yield row.tenant, places[row.key], _day(row.occurred_at), row.corrected or row.body
         last = rows[-1].key
 
 

@@ -1,0 +1,36 @@
+"""Our own form: a labelled comment a line, as training and evaluation read it."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import models
+from service.labels.rows import Row
+
+
+def write(path: Path, rows: Iterable[Row], _: models.Taxonomy) -> int:
+    """Write a file; how many lines."""
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def read(path: Path) -> Iterator[Row | models.CommentError]:
+    """The rows, or in its place what is wrong with a line."""
+    with path.open(encoding="utf-8-sig") as file:
+        for line in file:
+            if line.strip():
+                yield _row(line)
+
+
+def _row(line: str) -> Row | models.CommentError:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return models.CommentError("the line is not JSON", code="invalid_json", field="")
+    if not isinstance(row, dict):
+        return models.CommentError("the line is not a JSON object", code="invalid_type", field="")
+    return row

@@ -1,0 +1,98 @@
+"""A labelled comment as one JSON object: the form of labelled files, which training and evaluation read.
+
+    {"id": …, "text": …, "text_sha256": …, "labels": {"issues": […], …}, "judged": {"labels": […], "fields": […]}}
+
+`labels` are those in force, `judged` says which of them a person spoke of; the others are the model's. A label
+without words that say so has the whole text as its evidence.
+"""
+
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from typing import Any
+
+import sqlalchemy as sa
+
+import models
+from service import repository
+from service.corrections import repository as corrections
+from service.corrections.correction import OTHERS, verdicts
+from service.database import read
+from service.records import StoredComment
+
+Row = dict[str, Any]
+MENTIONS = ("issues", "strengths")
+_BATCH = 500
+
+
+def rows(
+    engine: sa.Engine, tenant: str, taxonomy: models.Taxonomy, *, measuring: bool = False
+) -> Iterator[Row]:
+    """A row for each comment that people corrected; with `measuring` also those drawn for the audit.
+
+    The latter are marked `"train": false`: whoever trains on them can measure nothing by them any more.
+    """
+    last = 0
+    while True:
+        with read(engine) as conn:
+            found = corrections.corrected(conn, tenant, last, _BATCH)
+            stored = repository.of_keys(conn, [key for key, drawn in found if measuring or not drawn])
+        if not found:
+            return
+        drawn = {key for key, is_drawn in found if is_drawn}
+        for one in stored:
+            # There is nothing to label in an empty text, and labelled files have none.
+            if one.record.text:
+                yield row_of(one, taxonomy, train=one.key not in drawn)
+        last = found[-1][0]
+
+
+def row_of(stored: StoredComment, taxonomy: models.Taxonomy, *, train: bool = True) -> Row:
+    """One comment."""
+    text, said = stored.record.text, [one.said for one in stored.corrections]
+    return {
+        "id": stored.record.id,
+        "text": text,
+        "text_sha256": hash_of(text),
+        "question": stored.record.question,
+        "draw": "correction",
+        "train": train,
+        "labels": _labels(stored, taxonomy),
+        "judged": {
+            "labels": sorted({label for one in said for label in verdicts(one)}),
+            "fields": [name for name in OTHERS if any(name in one for one in said)],
+        },
+    }
+
+
+def hash_of(text: str) -> str:
+    """SHA-256 (hex) of a text as UTF-8."""
+    return sha256(text.encode("utf-8")).hexdigest()
+
+
+def _labels(stored: StoredComment, taxonomy: models.Taxonomy) -> dict[str, Any]:
+    found, text = stored.labels, stored.record.text
+    if taxonomy.categories:
+        return {"categories": [one["id"] for one in found["categories"]]}
+    sentiment, intent = found["sentiment"], found["intent"]
+    return {
+        **{group: [_mention(one, text) for one in found[group]] for group in MENTIONS},
+        "sentiment": _level(sentiment["score"]) if sentiment else 0,
+        "mixed": bool(sentiment and sentiment["mixed"]),
+        "empathy": _level(found["empathy"]["score"]) if found["empathy"] else None,
+        **{name: _side(found[name]) for name in ("effort", "loyalty")},
+        "intent": intent["label"] if intent else "other",
+        "touchpoints": [one["id"] for one in found["touchpoints"]],
+    }
+
+
+def _mention(one: Mapping[str, Any], text: str) -> dict[str, Any]:
+    quoted = [{"start": span["start"], "end": span["end"]} for span in one["evidence"]]
+    return {"id": one["id"], "evidence": quoted or [{"start": 0, "end": len(text)}]}
+
+
+def _level(score: float) -> int:
+    return round(2 * score)
+
+
+def _side(signal: Mapping[str, Any] | None) -> int | None:
+    return None if signal is None else 1 if signal["score"] >= 0 else -1

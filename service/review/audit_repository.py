@@ -1,0 +1,180 @@
+"""Every SQL statement on the random audit: who is drawn, what is still to be read, and what came of it.
+
+draw(conn, pairs, outcomes, rate=0.02, twice=0.2)     in the transaction that stores the comments
+audited(conn, tenant, from_day, to_day)               what estimates of true rates are made of
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from models import Analysis
+from service.clock import database_time
+from service.database import chunks
+from service.records import CommentRecord, Outcome
+from service.review.lots import lot, salt
+from service.review.tables import annotation, audit_draw
+from service.rollup_repository import upserter
+from service.rollups import WHOLE, touchpoints_of
+from service.tables import analysis, comment
+
+Pairs = Sequence[tuple[CommentRecord, Analysis]]
+_ROW = tuple[int, str, str, float, float, float, str]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What people, blind to the model, found in comments drawn at random: columns of one length, shape (rows,).
+
+    There is a row for each comment, touchpoint ("*" is every comment's) and label. `y` is the share of the
+    annotators who found the label (0 or 1 where there was one), `f` whether the model in force finds it (0 or 1:
+    what the daily sums count, before corrections: `label:<id>` less `corrected:<id>`), `pi` the probability with
+    which the comment was drawn when it was stored, `model_version` whose `f` it is. Rows of one `comment` are not
+    independent. Comments that were stored before the audit began could not be drawn and are not stood for.
+    """
+
+    comment: NDArray[np.int64]
+    touchpoint: NDArray[np.str_]
+    label: NDArray[np.str_]
+    y: NDArray[np.float64]
+    f: NDArray[np.float64]
+    pi: NDArray[np.float64]
+    model_version: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def draw(conn: Connection, pairs: Pairs, outcomes: Sequence[Outcome], *, rate: float, twice: float) -> None:
+    """Draw of the analysed comments that were just stored each with probability `rate`, and note it.
+
+    A share `twice` of those drawn is to be read by two people. What was drawn before stays as it was drawn.
+    """
+    fresh = [
+        pair
+        for pair, outcome in zip(pairs, outcomes, strict=True)
+        if outcome != "replayed" and pair[1].status == "analyzed"
+    ]
+    if not fresh or not rate:
+        return
+    secret = salt(conn)
+    drawn = {
+        (record.tenant, record.id): (found, number)
+        for record, found in fresh
+        if (number := lot(secret, "audit", record.tenant, record.id)) < rate
+    }
+    if not drawn:
+        return
+    now = database_time(conn)
+    rows = [
+        {
+            "comment_key": key,
+            "tenant": tenant,
+            "lot": drawn[tenant, id][1],
+            "probability": rate,
+            "model_version": drawn[tenant, id][0].model_version,
+            "tags": _tags(drawn[tenant, id][0]),
+            "wanted": 1 + (lot(secret, "twice", tenant, id) < twice),
+            "answered": 0,
+            "drawn_at": now,
+        }
+        for tenant, id, key in _keys(conn, list(drawn))
+    ]
+    insert = upserter(conn)(audit_draw).on_conflict_do_nothing(index_elements=["comment_key"])
+    conn.execute(insert, rows)
+
+
+def pending(conn: Connection, tenant: str, annotator: str, limit: int) -> list[int]:
+    """Keys of drawn comments that this person may still read, the lowest lots first.
+
+    In this order whatever part of them is read is a random part, also if people stop half-way.
+    """
+    mine = sa.exists().where(
+        annotation.c.comment_key == audit_draw.c.comment_key,
+        annotation.c.stream == "audit",
+        annotation.c.annotator == annotator,
+    )
+    open_ = audit_draw.c.answered < audit_draw.c.wanted
+    query = sa.select(audit_draw.c.comment_key).where(audit_draw.c.tenant == tenant, open_, ~mine)
+    return list(conn.scalars(query.order_by(audit_draw.c.lot).limit(limit)))
+
+
+def is_drawn(conn: Connection, comment_key: int) -> bool:
+    """Whether a comment measures, so that nothing may be trained on it."""
+    return conn.scalar(sa.select(sa.exists().where(audit_draw.c.comment_key == comment_key))) is True
+
+
+def count_answer(conn: Connection, comment_key: int) -> None:
+    """One more person has read a drawn comment."""
+    own = audit_draw.c.comment_key == comment_key
+    conn.execute(audit_draw.update().where(own).values(answered=audit_draw.c.answered + 1))
+
+
+def audited(
+    conn: Connection,
+    tenant: str,
+    labels: Sequence[str],
+    from_day: date | None = None,
+    to_day: date | None = None,
+) -> Audited:
+    """The answers of the audit on comments that occurred from `from_day` to before `to_day` (UTC)."""
+    rows = [row for one in _answers(conn, tenant, from_day, to_day) for row in _rows(*one, labels)]
+    columns = list(zip(*rows, strict=True)) or [()] * 7
+    kinds: tuple[Any, ...] = (np.int64, np.str_, np.str_, np.float64, np.float64, np.float64, np.str_)
+    return Audited(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+
+
+def _rows(row: Any, verdicts: Sequence[dict[str, bool]], labels: Sequence[str]) -> Iterator[_ROW]:
+    found = {one["id"] for group in ("issues", "strengths", "categories") for one in row.body.get(group, ())}
+    named = CommentRecord(id=row.id, text="", touchpoint=row.touchpoint, occurred_at=row.occurred_at)
+    for place in (WHOLE, *(place.id for place in touchpoints_of(named, row.body))):
+        for label in labels:
+            said = [one[label] for one in verdicts if label in one]
+            if said:
+                y, f = sum(said) / len(said), float(label in found)
+                yield row.key, place, label, y, f, row.probability, row.body["model_version"]
+
+
+def _answers(
+    conn: Connection, tenant: str, from_day: date | None, to_day: date | None
+) -> Iterator[tuple[Any, list[dict[str, bool]]]]:
+    c = comment.c
+    columns = (c.key, c.id, c.touchpoint, c.occurred_at, analysis.c.body, audit_draw.c.probability)
+    query = (
+        sa.select(*columns, annotation.c.verdicts)
+        .join_from(audit_draw, comment, c.key == audit_draw.c.comment_key)
+        .join(analysis, analysis.c.comment_key == c.key)
+        .join(annotation, (annotation.c.comment_key == c.key) & (annotation.c.stream == "audit"))
+        .where(audit_draw.c.tenant == tenant)
+        .order_by(c.key, annotation.c.key)
+    )
+    if from_day is not None:
+        query = query.where(c.occurred_at >= datetime.combine(from_day, time(), UTC))
+    if to_day is not None:
+        query = query.where(c.occurred_at < datetime.combine(to_day, time(), UTC))
+    found: dict[int, tuple[Any, list[dict[str, bool]]]] = {}
+    for row in conn.execute(query):
+        found.setdefault(row.key, (row, []))[1].append(row.verdicts)
+    yield from found.values()
+
+
+def _keys(conn: Connection, names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, int]]:
+    ids: dict[str, list[str]] = defaultdict(list)
+    for tenant, id in names:
+        ids[tenant].append(id)
+    for tenant, theirs in ids.items():
+        for chunk in chunks(theirs):
+            own = (comment.c.tenant == tenant) & comment.c.id.in_(chunk)
+            for id, key in conn.execute(sa.select(comment.c.id, comment.c.key).where(own)):
+                yield tenant, id, key
+
+
+def _tags(found: Analysis) -> list[str]:
+    return [one.id for one in (*found.issues, *found.strengths, *found.categories)]

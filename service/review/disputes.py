@@ -1,0 +1,45 @@
+"""Where opinions differ: two people, or a person and a model that was sure. What goes to the disputed stream.
+
+A correction raises a dispute; what a third person says in the disputed stream settles it.
+"""
+
+from typing import Literal
+
+from sqlalchemy.engine import Connection
+
+from service.corrections.correction import Correction, verdicts
+from service.records import StoredComment
+from service.review import dispute_repository
+
+Reason = Literal["annotators", "model"]
+
+
+def follow(conn: Connection, tenant: str, stored: StoredComment, made: Correction) -> None:
+    """Raise what a correction disputes, or settle what it was asked for; `stored` is the comment before it."""
+    said = verdicts(made.said)
+    if made.source == "disputed":
+        dispute_repository.settle(conn, stored.key, list(said))
+        return
+    found = {
+        label: reason for label, there in said.items() if (reason := _differs(stored, made, label, there))
+    }
+    dispute_repository.put(conn, tenant, stored.key, found, made.actor, made.at)
+
+
+def _differs(stored: StoredComment, made: Correction, label: str, there: bool) -> Reason | None:
+    for earlier in reversed(stored.corrections):
+        opinion = verdicts(earlier.said).get(label)
+        if opinion is not None and earlier.actor != made.actor:
+            return "annotators" if opinion != there else None
+    return "model" if _is_sure(stored, label) and _found(stored, label) != there else None
+
+
+def _found(stored: StoredComment, label: str) -> bool:
+    groups = (stored.analysis["issues"], stored.analysis["strengths"], stored.analysis.get("categories", ()))
+    return any(one["id"] == label for group in groups for one in group)
+
+
+def _is_sure(stored: StoredComment, label: str) -> bool:
+    """Far from its threshold on either side. An analysis from before doubts were kept is not said to be sure."""
+    doubts = stored.analysis["review"].get("doubts")
+    return doubts is not None and all(doubt["id"] != label for doubt in doubts)
