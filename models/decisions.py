@@ -367,7 +367,7 @@ _LEVELS = np.array(LEVELS)
 def _strongest_rivals(shown: NDArray[np.floating]) -> NDArray[np.floating]:
     """Of each column, the largest of the others in its row."""
     second, first = np.partition(shown, -2, axis=1)[:, -2:].T[:, :, None]
-    return np.where(shown == first, second, first)
+    return np.asarray(np.where(shown == first, second, first))
 
 
 def _ranked(mentions: list[Mention]) -> tuple[Mention, ...]:
