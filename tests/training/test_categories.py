@@ -122,7 +122,8 @@ def test_every_stage_makes_a_model_that_serves(
     if count:
         assert said == [{"parking"}, {"food"}]
     torch_says = models.load(output, runtime="torch").pooled(asked)
-    assert np.abs(torch_says - pipeline.pooled(asked)).max() < 0.5  # int8 activations in the one
+    # int8 activations in the one, of an encoder of toy size
+    assert np.abs(torch_says - pipeline.pooled(asked)).max() < 0.1 * np.ptp(torch_says)
 
 
 @pytest.mark.slow

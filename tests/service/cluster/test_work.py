@@ -108,7 +108,7 @@ def test_both_engines_store_and_list_the_same(
     assert parts.done() == {0, 1, 2, 3}
     run = Run(engine, job, "us", never, settings, tag=Analysed(parts, plan).tag)
     assert run.work() == "done"
-    on_cluster, tally = stored(engine), Tally(None)
+    on_cluster, tally = stored(engine), Tally(None, None)
     assert len(on_cluster) == 197
     # The same file by the local engine, for another tenant and so from the beginning.
     FileWork(engine, pipeline, settings).run(job.source, job.source, "other", Options(), tally)
@@ -121,7 +121,7 @@ def test_both_engines_store_and_list_the_same(
 def test_what_is_stored_already_is_in_no_part(
     engine: sa.Engine, settings: Settings, job: Job, parts: Parts, pipeline: models.Pipeline
 ) -> None:
-    FileWork(engine, pipeline, settings).run(job.source + "", job.source, "other", Options(), Tally(None))
+    FileWork(engine, pipeline, settings).run(job.source + "", job.source, "other", Options(), Tally(None, None))
     assert cut_up(engine, job, parts).comments == 197  # another tenant's are not ours
     parts.clear()
     with write(engine) as conn:

@@ -21,7 +21,7 @@ from service.commands.backfill import backfill
 from service.database import open_engine, read, write
 from service.jobs import leases, repository, storage
 from service.jobs.records import Job
-from service.jobs.run import BATCH
+from service.jobs.run import ALONE, BATCH
 from service.jobs.worker import Worker
 from service.settings import Settings
 from tests.databases import Databases, PostgresServer
@@ -123,10 +123,10 @@ def test_the_file_of_a_backfill_that_is_cut_at_the_end_of_a_batch(
     """It then ends as if that were its end."""
     file = tmp_path / "in.jsonl"
     # Longer than what is read at once, and each line as long as the others.
-    rows = [{"id": f"r{i:05}", "text": "Agent was kind. " * 60} for i in range(10 * BATCH)]
+    rows = [{"id": f"r{i:05}", "text": "Agent was kind. " * 60} for i in range(3 * ALONE)]
     file.write_bytes(jsonl(rows))
     line = file.stat().st_size // len(rows)
-    changed = meddling(pipeline, lambda: os.truncate(file, line * 9 * BATCH), batch=9)
+    changed = meddling(pipeline, lambda: os.truncate(file, line * 2 * ALONE), batch=2)
     monkeypatch.setattr(models.Pipeline, "analyze", lambda self, given, **_: changed(given))
     environment = {"LISTENWELL_MODEL": "weightless", "LISTENWELL_DATABASE_URL": settings.database_url}
     done = CliRunner().invoke(backfill, [str(file)], env=environment)
@@ -134,7 +134,7 @@ def test_the_file_of_a_backfill_that_is_cut_at_the_end_of_a_batch(
     assert done.exception.code == "file_changed"
     with read(engine) as conn:
         assert_exact(conn)
-        assert len(comments.digests(conn, "default", [str(row["id"]) for row in rows])) == 9 * BATCH
+        assert len(comments.digests(conn, "default", [str(row["id"]) for row in rows])) == 2 * ALONE
 
 
 def test_a_disk_that_is_full_in_the_middle_of_an_upload(

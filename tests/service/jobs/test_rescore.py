@@ -65,6 +65,7 @@ def test_all_of_it_once(engine: Engine, settings: Settings, make_analysis: MakeA
         "n": 100,
         "analyzed": 100,
         "model:new": 100,
+        "sentiment_sum_squares": 100 * 5_000**2,
         "label:helpful_support": 100,
         "sentiment_n": 100,
         "sentiment_positive": 100,
