@@ -24,6 +24,8 @@ Ids = NDArray[np.int64]
 
 # Tokens of a batch, padding included. Larger batches leave the processor's cache and are slower.
 TOKENS_PER_BATCH = 1024
+# Tokens of padding that a batch may hold: about what one more pass costs by itself.
+_PADDING = 128
 # How a window begins, and how its parts end.
 _SIGNS = {"bert": ("[CLS]", "[SEP]"), "mpnet": ("<s>", "</s>")}
 # Without a question there is no first segment but [CLS] [SEP]: the same shape either way.
@@ -130,8 +132,8 @@ class Encoder:
         cut = self._windows.cut(readings)
         windows = [window for of_reading in cut for window in of_reading]
         rows: list[Scores | None] = [None] * len(windows)
-        for places in batches([len(window.ids) for window in windows]):
-            scores = self._runtime.forward(collate([windows[place] for place in places]))
+        for places in batches([_size(len(window.ids)) for window in windows]):
+            scores = self._runtime.forward(_shaped([windows[place] for place in places]))
             for row, place in enumerate(places):
                 rows[place] = scores[row, : len(windows[place].spans)]
         of_windows = iter(rows)
@@ -139,22 +141,40 @@ class Encoder:
 
 
 def batches(lengths: Sequence[int], tokens: int = TOKENS_PER_BATCH) -> Iterator[list[int]]:
-    """Places of similar length, shortest first, as many as fit in a budget of padded tokens."""
+    """Places of similar length, shortest first, as many as fit in a budget of padded tokens without much padding."""
     batch: list[int] = []
+    held = 0
     for place in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if batch and lengths[place] * (len(batch) + 1) > tokens:
+        longest = lengths[place]
+        if batch and (longest * (len(batch) + 1) > tokens or longest * len(batch) - held > _PADDING):
             yield batch
-            batch = []
+            batch, held = [], 0
         batch.append(place)
+        held += longest
     if batch:
         yield batch
 
 
-def collate(windows: Sequence[Window]) -> Batch:
-    """Pad windows to one shape."""
-    size = (len(windows), max(len(window.ids) for window in windows))
+def _shaped(windows: Sequence[Window]) -> Batch:
+    """`collate` to one of few shapes: a runtime makes itself ready for each one it meets, in time and in memory."""
+    spans = max(len(window.spans) for window in windows)
+    return collate(
+        windows, tokens=_size(max(len(window.ids) for window in windows)), spans=1 << (spans - 1).bit_length()
+    )
+
+
+def _size(length: int) -> int:
+    step = 4 if length <= 32 else 8 if length <= 64 else 16 if length <= 128 else 32
+    return -(-length // step) * step
+
+
+def collate(windows: Sequence[Window], *, tokens: int = 0, spans: int = 0) -> Batch:
+    """Pad windows to one shape, of so many tokens and spans at least."""
+    size = (len(windows), max(tokens, *(len(window.ids) for window in windows)))
     ids, segments, mask = (np.zeros(size, dtype=np.int64) for _ in range(3))
-    pooling = np.zeros((size[0], max(len(window.spans) for window in windows), size[1]), dtype=np.float32)
+    pooling = np.zeros(
+        (size[0], max(spans, *(len(window.spans) for window in windows)), size[1]), dtype=np.float32
+    )
     for row, window in enumerate(windows):
         length = len(window.ids)
         ids[row, :length], segments[row, :length], mask[row, :length] = window.ids, window.segments, 1

@@ -27,6 +27,8 @@ class OpenVinoRuntime:
             "NUM_STREAMS": 1,
             # What is not int8 stays float32: bfloat16 is no faster here and reads differently on other processors.
             "INFERENCE_PRECISION_HINT": "f32",
+            # What is made ready for a shape is some megabytes; without a bound they would all be kept.
+            "CPU_RUNTIME_CACHE_CAPACITY": 64,
             # Which cores are free is the system's business.
             "ENABLE_CPU_PINNING": False,
         }

@@ -21,7 +21,7 @@ from models.encoder import Batch
 from models.loading import DEFAULT
 from models.pipeline import read
 from models.weights import load_weights
-from tests.bench.contestants.ours import Recorder, runtime_of
+from tests.bench.contestants.ours import Recorder, runtime_of, uncached
 
 _SAMPLE = (
     "Agent was kind but nobody ever fixed my bill.",
@@ -72,7 +72,7 @@ def _quantize(plain: Path, file: Path) -> None:
 
 
 def _sample() -> Batch:
-    scorer = models.load().scorer
+    scorer = uncached(models.load().scorer)
     name, runtime = runtime_of(scorer)
     recorder = Recorder(runtime)
     setattr(scorer, name, recorder)

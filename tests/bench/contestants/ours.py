@@ -56,8 +56,7 @@ class BareEncoder:
     model: str = "default"
 
     def __post_init__(self) -> None:
-        cached = _load(self.model, self.runtime).scorer
-        scorer = cached.scorer if isinstance(cached, CachedScorer) else cached
+        scorer = uncached(_load(self.model, self.runtime).scorer)
         self._name, self._runtime = runtime_of(scorer)
         self._scorer = copy.copy(scorer)
 
@@ -92,6 +91,11 @@ class Recorder:
         """See `Runtime.forward`."""
         self.batches.append(batch)
         return self._runtime.forward(*batch)
+
+
+def uncached(scorer: Scorer) -> Scorer:
+    """The scorer behind the cache, if there is one."""
+    return scorer.scorer if isinstance(scorer, CachedScorer) else scorer
 
 
 def runtime_of(scorer: Scorer) -> tuple[str, Runtime]:
