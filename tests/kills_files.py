@@ -69,7 +69,7 @@ class Pair:
         self.customer = name
         self.settled = False
         self.erased: set[str] = set()
-        first, second = (dice.randrange(200, 800) for _ in range(2))
+        first, second = (dice.randrange(200, 600) for _ in range(2))
         shared = dice.randrange(20, 60)
         starts = (0, first - shared)
         self.files = [

@@ -7,7 +7,6 @@ in processes forked from one that has imported it: a hundred times as quick to s
 import multiprocessing
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -18,22 +17,17 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from service.parent import end_with_parent
 from tests.databases import PostgresServer
+from tests.ports import free_port, is_free
 
 ROOT = Path(__file__).parents[1]
-_ANSWERING = 2
+_ANSWERING = 3
 _WORKERS = 2
 _PATIENCE = 60
 """Seconds after which a killed server must have left its port."""
 _REFUSED = 2
 """The exit status of a command that found no database."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class House:
@@ -82,7 +76,7 @@ class House:
         if self.serve.poll() is None:
             self._down = 0.0
             self._look_round()
-        elif _is_free(self.port):
+        elif is_free(self.port):
             self._serve()
         else:
             self._down = self._down or time.monotonic()
@@ -91,18 +85,18 @@ class House:
                 self._kill_family()
 
     def kill(self, target: str) -> int | None:
-        """SIGKILL; the id of one of the processes that are dead now, None if there is nothing of the kind now."""
+        """SIGKILL; the id of a process that is dead now (0: PostgreSQL), None if there was nothing to kill."""
         answering = self.answering()
         if target == "a process of the API":
             return _kill(self.dice.choice(answering)) if answering else None
         if target == "a worker":
-            worker = self.dice.choice(self.workers)
-            self.workers.remove(worker)
-            worker.kill()
-            worker.join()
-            return worker.pid
-        if target == "PostgreSQL":
+            return self._kill_worker()
+        if target == "all of PostgreSQL":
             return self._kill_database()
+        if target == "one backend of PostgreSQL":
+            assert self.database is not None
+            backends = self.database.backends()
+            return _kill(self.dice.choice(backends)) if backends else None
         if not answering:
             # A server that is only just starting has nothing to lose.
             return None
@@ -133,7 +127,9 @@ class House:
     def _serve(self) -> None:
         command = [sys.executable, "-m", "models.command", "serve", "--workers", str(_ANSWERING)]
         with self.log.open("ab") as log:
-            self.serve = subprocess.Popen(command, cwd=self.log.parent, stdout=log, stderr=log)
+            self.serve = subprocess.Popen(
+                command, cwd=self.log.parent, stdout=log, stderr=log, preexec_fn=end_with_parent
+            )
 
     def _look_round(self) -> None:
         with suppress(psutil.NoSuchProcess):
@@ -146,16 +142,23 @@ class House:
             with suppress(psutil.NoSuchProcess):
                 one.kill()
 
-    def _kill_database(self) -> int | None:
-        """All of the server and it is started again, or, more often, one of its processes."""
+    def _kill_worker(self) -> int | None:
+        """One of ours, or the one that `serve` has started and will start again."""
+        beside = [one for one in self.family.values() if _is(one, "--with-parent")]
+        chosen = self.dice.choice([*self.workers, *beside])
+        if isinstance(chosen, psutil.Process):
+            return _kill(chosen)
+        self.workers.remove(chosen)
+        chosen.kill()
+        chosen.join()
+        return chosen.pid
+
+    def _kill_database(self) -> int:
         assert self.database is not None
-        if self.dice.random() < 0.3:
-            self.database.kill()
-            time.sleep(self.dice.uniform(0, 0.1))
-            self.database.start()
-            return 0
-        backends = self.database.backends()
-        return _kill(self.dice.choice(backends)) if backends else None
+        self.database.kill()
+        time.sleep(self.dice.uniform(0, 0.1))
+        self.database.start()
+        return 0
 
 
 def _work(log: Path) -> None:
@@ -164,7 +167,7 @@ def _work(log: Path) -> None:
     with log.open("ab") as out:
         for stream in (1, 2):
             os.dup2(out.fileno(), stream)
-    main(["worker"])
+    main(["worker", "--with-parent"])
 
 
 def _kill(process: psutil.Process) -> int | None:
@@ -194,13 +197,3 @@ def _listens(process: psutil.Process) -> bool:
         return any(one.status == psutil.CONN_LISTEN for one in process.net_connections("tcp"))
     except psutil.Error:
         return False
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -56,9 +56,9 @@ class Client:
             deeds += [(10, self._replay), (8, self._correct), (8, self._delete), (3, self._forget)]
         deeds += [(8, self._read), (5, self._again)]
         if self.pair is None:
-            deeds.append((15, self._upload))
+            deeds.append((30, self._upload))
         elif self.pair.settled:
-            deeds.append((4, self._forget_pair))
+            deeds.append((10, self._forget_pair))
         else:
             deeds += [(12, self._look), (5, self._delete_ahead), (0.3, self._forget_pair)]
         weights, actions = zip(*deeds, strict=True)

@@ -61,12 +61,13 @@ _TARGETS: dict[Kind, dict[str, float]] = {
         "serve, BentoML's launcher": 2,
     },
     "postgresql": {
-        "a process of the API": 25,
-        "a worker": 48,
+        "a process of the API": 28,
+        "a worker": 46,
         "serve, all of it": 1.5,
         "serve, the first process": 1.5,
         "serve, BentoML's launcher": 1.5,
-        "PostgreSQL": 22.5,
+        "one backend of PostgreSQL": 15,
+        "all of PostgreSQL": 6,
     },
 }
 _LAST_JOBS = 180
@@ -233,7 +234,7 @@ def run(kills: int, kind: Kind, seed: int) -> bool:
         arena.begin()
         start = time.monotonic()
         for _ in range(kills):
-            time.sleep(arena.dice.uniform(0.1, 0.9))
+            time.sleep(arena.dice.uniform(0.1, 0.7))
             arena.shoot(_TARGETS[kind])
         arena.end()
         _report(arena, kind, time.monotonic() - start)
