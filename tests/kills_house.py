@@ -43,7 +43,7 @@ class House:
             "LISTENWELL_MODEL": "weightless",
             "LISTENWELL_DATABASE_URL": url,
             "LISTENWELL_FILES": str(folder / "files"),
-            "LISTENWELL_LEASE_SECONDS": "1",
+            "LISTENWELL_LEASE_SECONDS": "2",
             "LISTENWELL_PORT": str(self.port),
             "BENTOML_HOME": str(folder / "bentoml"),
             "PYTHONPATH": str(ROOT),
