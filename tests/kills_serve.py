@@ -234,7 +234,7 @@ def run(kills: int, kind: Kind, seed: int) -> bool:
         arena.begin()
         start = time.monotonic()
         for _ in range(kills):
-            time.sleep(arena.dice.uniform(0.1, 0.7))
+            time.sleep(arena.dice.uniform(0.1, 0.5))
             arena.shoot(_TARGETS[kind])
         arena.end()
         _report(arena, kind, time.monotonic() - start)
