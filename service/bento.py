@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.bento_doors import Front
 from service.cores import workers
+from service.parent import end_with_launcher
 from service.settings import Settings
 
 SETTINGS = Settings()
@@ -27,6 +28,7 @@ SETTINGS = Settings()
 async def _life(door: Starlette) -> AsyncIterator[None]:
     from service.app import create_app
 
+    end_with_launcher()
     app = create_app(SETTINGS)
     door.state.app = app
     async with app.router.lifespan_context(app):

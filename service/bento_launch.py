@@ -9,6 +9,8 @@ alone. Where there are none, it is as BentoML has it.
 BentoML's processes all accept from one socket, and the first to wake takes whatever has queued there, so that most
 connections of a burst end up with one process. Here each process has a socket of its own (SO_REUSEPORT), and
 the system spreads the connections over them. A process listens once it is ready, and until then the others answer.
+
+Whoever kills the launcher ends its processes too (`service/parent.py`).
 """
 
 import os
@@ -23,6 +25,8 @@ from bentoml._internal.utils import circus
 from circus import process
 from circus.sockets import CircusSocket
 
+from service.parent import LAUNCHER
+
 
 def main() -> None:
     """Run BentoML's command line."""
@@ -30,6 +34,7 @@ def main() -> None:
 
     if os.name == "posix":
         circus.create_standalone_arbiter = _arbiter
+    os.environ[LAUNCHER] = str(os.getpid())
     cli()
 
 

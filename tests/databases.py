@@ -19,6 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil  # type: ignore[import-untyped]
 import sqlalchemy as sa
 
 from service.database import migrate, open_engine, write
@@ -103,6 +104,21 @@ class PostgresServer:
             self._process.wait(_START_SECONDS)
             self._process = None
 
+    def kill(self) -> None:
+        """SIGKILL to the server and all its processes at once."""
+        assert self._process is not None
+        for one in [psutil.Process(self._process.pid), *psutil.Process(self._process.pid).children()]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        self._process.wait(_START_SECONDS)
+
+    def backends(self) -> list[psutil.Process]:
+        """Its processes that serve a connection to one of the databases."""
+        assert self._process is not None
+        below = psutil.Process(self._process.pid).children()
+        # PostgreSQL names them so: "postgres: postgres test_1 [local] idle".
+        return [one for one in below if " test_" in _title(one)]
+
     def run(self, *statements: str) -> None:
         """Statements that create and drop databases."""
         engine = sa.create_engine(
@@ -168,6 +184,13 @@ def empty(engine: sa.Engine) -> None:
     with write(engine) as conn:
         for table in reversed(metadata.sorted_tables):
             conn.execute(table.delete())
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def _programs() -> Path:

@@ -27,7 +27,7 @@ from service.database import AWAY, open_engine, read
 from service.tables import comment
 from tests.databases import KINDS, Databases, Kind, PostgresServer
 from tests.kills_client import Deed, Told, live
-from tests.recount import assert_exact
+from tests.recount import is_exact
 
 WRONGS = (
     "lost",
@@ -123,7 +123,7 @@ class Arena:
             try:
                 with read(engine) as conn:
                     rows = conn.execute(sa.select(comment.c.id, comment.c.text)).all()
-                    self.wrong["sums unlike a recount"] += not _exact(conn)
+                    self.wrong["sums unlike a recount"] += not is_exact(conn)
             except AWAY:
                 continue
             finally:
@@ -170,14 +170,6 @@ class Arena:
             self.processes[name].join()
             self.wrong["clients that failed by themselves"] += self.processes[name].exitcode != 0
         self.check(CLIENTS)
-
-
-def _exact(conn: sa.Connection) -> bool:
-    try:
-        assert_exact(conn)
-    except AssertionError:
-        return False
-    return True
 
 
 def _text(item: dict[str, str] | None) -> str | None:

@@ -30,6 +30,15 @@ def assert_exact(conn: Connection) -> None:
     assert sorted(tuple(row) for row in places) == sorted(_placed(rows))
 
 
+def is_exact(conn: Connection) -> bool:
+    """The same as a question."""
+    try:
+        assert_exact(conn)
+    except AssertionError:
+        return False
+    return True
+
+
 def sums(rows: list[Any]) -> Counts:
     """By tenant, touchpoint, day and measure; those that come to nothing are not there."""
     counts: Counter[tuple[Any, ...]] = Counter()

@@ -3,7 +3,6 @@
 The models of the workers step back for the server (`service/jobs/aside.py`), so that live traffic goes first.
 """
 
-import ctypes
 import signal
 import subprocess
 import sys
@@ -13,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 
 from service.jobs.aside import NICE
+from service.parent import end_with_parent
 
 _LOOK = 0.2
 _LONG_LIFE = 60.0
 _LONGEST_PAUSE = 30.0
 _LAST_BATCH = 30.0
 """Seconds that a worker has for the batch at hand; nothing is lost if it is killed then."""
-_PR_SET_PDEATHSIG = 1
 
 
 def supervise(server: Sequence[str], workers: int, environment: Mapping[str, str]) -> int:
@@ -32,7 +31,7 @@ def supervise(server: Sequence[str], workers: int, environment: Mapping[str, str
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, asked)
     # In groups of their own: Ctrl-C is for this process, which tells them in turn.
-    process = subprocess.Popen(server, env=environment, process_group=0, preexec_fn=_end_with_parent)
+    process = subprocess.Popen(server, env=environment, process_group=0, preexec_fn=end_with_parent)
     beside = [Beside(environment) for _ in range(workers)]
     while process.poll() is None and not stop.wait(_LOOK):
         for one in beside:
@@ -86,9 +85,3 @@ class Beside:
         # A session of its own: Linux shares the processor out among sessions before it looks at priorities.
         self._process = subprocess.Popen(command, env=self._environment, start_new_session=True)
         self._started, self._due = time.monotonic(), 0.0
-
-
-def _end_with_parent() -> None:
-    """On Linux: a server must not outlive this process, however that ends, and keep the port."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

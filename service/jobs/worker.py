@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import sqlalchemy as sa
 
@@ -82,6 +83,10 @@ class Worker:
         with read(self.engine) as conn:
             if not leases.waiting(conn, "upload"):
                 return None
+        # The model first, which takes seconds: no lease runs out meanwhile, and who is killed has not tried the job.
+        with suppress(models.ListenwellError):
+            # Why it cannot be loaded is told with the job that wants it.
+            self._ready()
         with write(self.engine) as conn:
             key = leases.claim(conn, "upload", self.owner, self.settings.lease_seconds)
             return None if key is None else jobs.by_key(conn, key)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,28 +19,28 @@ from models import InputError
 from service.commands.serve import serve
 from service.database import migrate, open_engine
 from tests.keys import bearer, make_key
+from tests.ports import free_port, is_free
 
 ROOT = Path(__file__).parents[2]
 BENTOML_OWN = ["/livez", "/schema.json", "/docs.json", "/static_content/index.css", "/encode"]
 OURS = ["/", "/docs", "/openapi.json", "/metrics", "/v1/comments", "/nothing"]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def environment_of(folder: Path) -> dict[str, str]:
+    """What a server is started with."""
+    return os.environ | {
+        "LISTENWELL_MODEL": "weightless",
+        "LISTENWELL_DATABASE_URL": "sqlite:///here.db",  # relative: it must lie where the command was typed
+        "BENTOML_HOME": str(folder / "bentoml"),
+        "PYTHONPATH": str(ROOT),  # this tree, whichever is installed
+    }
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """A server with two workers, and where it listens; at the end it is stopped, and must stop cleanly."""
     port = free_port()
-    environment = os.environ | {
-        "LISTENWELL_MODEL": "weightless",
-        "LISTENWELL_DATABASE_URL": "sqlite:///here.db",  # relative: it must lie where the command was typed
-        "BENTOML_HOME": str(folder / "bentoml"),
-        "PYTHONPATH": str(ROOT),  # this tree, whichever is installed
-    }
+    environment = environment_of(folder)
     command = [sys.executable, "-m", "models.command", "serve", "--port", str(port), "--workers", "2"]
     log = folder / "log"
     with (
@@ -95,6 +94,30 @@ def wait_until_done(job: str) -> dict[str, Any]:
             return found
         time.sleep(0.2)
     raise AssertionError(found)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_what_a_killed_launcher_leaves_behind_ends_and_frees_the_port(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "models.command", "serve", "--port", str(port), "--workers", "1"]
+    # Without workers beside it the process that is started is the launcher itself.
+    environment = environment_of(tmp_path) | {"LISTENWELL_JOB_WORKERS": "0"}
+    with (
+        (tmp_path / "log").open("wb") as out,
+        subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=out, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        wait_until_ready(f"http://127.0.0.1:{port}", process)
+        below = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    _, alive = psutil.wait_procs(below, timeout=10)
+    for one in alive:
+        one.kill()
+    assert below
+    assert not alive
+    assert is_free(port)
 
 
 @pytest.mark.slow

@@ -57,6 +57,19 @@ def claim(engine: Engine, job: Job, owner: str = "a", seconds: float = 60) -> Jo
     return now(engine, job)
 
 
+def test_a_worker_that_dies_while_it_loads_its_model_has_not_tried_the_job(
+    engine: Engine, settings: Settings, upload: Upload
+) -> None:
+    job = upload(ROWS)
+
+    def die() -> Any:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        Worker(engine, settings, die, threading.Event()).step()
+    assert (now(engine, job).state, now(engine, job).attempts) == ("queued", 0)
+
+
 def test_a_file_is_stored_and_then_gone(
     engine: Engine, settings: Settings, upload: Upload, worker: Worker
 ) -> None:
