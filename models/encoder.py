@@ -22,8 +22,8 @@ from models.scorer import Reading
 
 Ids = NDArray[np.int64]
 
-# Tokens of a batch, padding included. Larger batches leave the processor's cache and are slower.
-TOKENS_PER_BATCH = 1024
+# Tokens of a batch, padding included. Larger ones are no faster, leave the processor's cache and take more memory.
+TOKENS_PER_BATCH = 384
 # Tokens of padding that a batch may hold: about what one more pass costs by itself.
 _PADDING = 128
 # How a window begins, and how its parts end.

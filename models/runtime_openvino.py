@@ -1,5 +1,6 @@
 """The pass on OpenVINO: the same int8 file as ONNX Runtime's, with the products in the processor's own int8."""
 
+import os
 import queue
 from pathlib import Path
 
@@ -20,6 +21,8 @@ class OpenVinoRuntime:
     """
 
     def __init__(self, file: Path, *, threads: int = 1) -> None:
+        # Of the parts that it compiles for a shape, some hundreds of kilobytes each; oneDNN would keep 1,024.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
         core = ov.Core()
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -28,7 +31,7 @@ class OpenVinoRuntime:
             # What is not int8 stays float32: bfloat16 is no faster here and reads differently on other processors.
             "INFERENCE_PRECISION_HINT": "f32",
             # What is made ready for a shape is some megabytes; without a bound they would all be kept.
-            "CPU_RUNTIME_CACHE_CAPACITY": 64,
+            "CPU_RUNTIME_CACHE_CAPACITY": 32,
             # Which cores are free is the system's business.
             "ENABLE_CPU_PINNING": False,
         }

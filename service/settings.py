@@ -63,8 +63,8 @@ class Settings(BaseSettings):
     workers: int | None = Field(
         default=None,
         ge=1,
-        description="Processes that `listenwell serve` starts to answer, each with the model in it (under "
-        "350 MB). If not set: one for each core that this process may use.",
+        description="Processes that `listenwell serve` starts to answer, each with the model in it (some "
+        "500 MB under load). If not set: one for each core that this process may use.",
     )
     session_hours: int = Field(
         default=12, ge=1, le=720, description="How long a person who signed in to the page stays signed in."
