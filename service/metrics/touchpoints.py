@@ -8,11 +8,13 @@ with read(engine) as conn:
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
 from sqlalchemy.engine import Connection
 
+from service.metrics.auditing import audits_of, judge_disagreements
 from service.metrics.registry import METRICS
 from service.metrics.sums import Rules, model_versions
 from service.rollup_repository import Total, measures, totals
@@ -34,10 +36,13 @@ def touchpoint_metrics(
     """The metrics of one touchpoint, or of "*" (all comments), as the contract's object.
 
     Days are UTC, `to_day` exclusive. With a `grain` there is one more object in `series` for every period
-    that has comments. A touchpoint without comments has `n` 0.
+    that has comments, too few for the audit, so that its estimates are the card's. A touchpoint without
+    comments has `n` 0.
     """
     summed = totals(conn, tenant, touchpoint, from_day, to_day)
-    answer = summary(touchpoint, summed, rules, from_day, to_day)
+    audits = audits_of(conn, tenant, rules, from_day, to_day).get(touchpoint, {})
+    answer = summary(touchpoint, summed, replace(rules, audits=audits), from_day, to_day)
+    judge_disagreements([answer])
     if grain is not None:
         daily = measures(conn, tenant, touchpoint, from_day, to_day)
         periods: dict[date, list[Total]] = defaultdict(list)
@@ -62,7 +67,12 @@ def overview(
     by_place: dict[str, list[Total]] = {WHOLE: []}
     for one in totals(conn, tenant, None, from_day, to_day):
         by_place.setdefault(one.touchpoint, []).append(one)
-    objects = [summary(place, found, rules, from_day, to_day) for place, found in by_place.items()]
+    audits = audits_of(conn, tenant, rules, from_day, to_day)
+    objects = [
+        summary(place, found, replace(rules, audits=audits.get(place, {})), from_day, to_day)
+        for place, found in by_place.items()
+    ]
+    judge_disagreements(objects)
     total, *named = objects
     return {"touchpoints": sorted(named, key=lambda o: (-o["n"], o["touchpoint"])), "total": total}
 
