@@ -44,15 +44,28 @@ def touchpoint_metrics(
     answer = summary(touchpoint, summed, replace(rules, audits=audits), from_day, to_day)
     judge_disagreements([answer])
     if grain is not None:
-        daily = measures(conn, tenant, touchpoint, from_day, to_day)
-        periods: dict[date, list[Total]] = defaultdict(list)
-        for place, day, name, value in daily:
-            periods[_period(day, grain)[0]].append(Total(place, name, value, day, day))
-        answer["series"] = [
-            summary(touchpoint, found, rules, *_clipped(_period(start, grain), from_day, to_day))
-            for start, found in periods.items()
-        ]
+        answer["series"] = series(conn, tenant, touchpoint, rules, grain, from_day=from_day, to_day=to_day)
     return answer
+
+
+def series(
+    conn: Connection,
+    tenant: str,
+    touchpoint: str,
+    rules: Rules,
+    grain: Grain,
+    *,
+    from_day: date | None = None,
+    to_day: date | None = None,
+) -> list[dict[str, Any]]:
+    """The metrics of every period that has comments, in order."""
+    periods: dict[date, list[Total]] = defaultdict(list)
+    for place, day, name, value in measures(conn, tenant, touchpoint, from_day, to_day):
+        periods[_period(day, grain)[0]].append(Total(place, name, value, day, day))
+    return [
+        summary(touchpoint, found, rules, *_clipped(_period(start, grain), from_day, to_day))
+        for start, found in periods.items()
+    ]
 
 
 def overview(

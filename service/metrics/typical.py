@@ -19,7 +19,7 @@ from service.records import StoredComment
 from service.segment_repository import Days
 from service.typical_repository import Candidate, candidates
 
-NEWEST = 200
+NEWEST = 60
 
 
 def typical(

@@ -14,7 +14,8 @@ from service.keys.access import Caller
 from service.metrics import touchpoint_metrics
 from service.metrics.alerting import alerts
 from service.metrics.driving import Score, associated
-from service.metrics.typical import typical
+from service.metrics.touchpoints import series
+from service.metrics.typical import NEWEST, typical
 from service.render import SCRIPTED, render, static
 from service.rollup_repository import last_day
 from service.rollups import WHOLE
@@ -69,11 +70,9 @@ def _story(parts: Parts, who: Caller, id: str, range: Range) -> HTMLResponse:
     taxonomy, kept = parts.model.taxonomy, days_kept(range)
     with read(parts.engine) as conn:
         _known(conn, who.tenant, id)
-        whole = touchpoint_metrics(conn, who.tenant, id, parts.rules, from_day=from_day, to_day=to_day)
-        grain = story.grain_of(whole)
-        m = touchpoint_metrics(
-            conn, who.tenant, id, parts.rules, from_day=from_day, to_day=to_day, grain=grain
-        )
+        m = touchpoint_metrics(conn, who.tenant, id, parts.rules, from_day=from_day, to_day=to_day)
+        grain = story.grain_of(m)
+        m["series"] = series(conn, who.tenant, id, parts.rules, grain, from_day=from_day, to_day=to_day)
         found = _alerts(conn, parts, who, to_day)
         sides = story.sides(
             m, taxonomy, kept, lambda label: typical(conn, who.tenant, id, label, (from_day, to_day))
@@ -92,6 +91,7 @@ def _story(parts: Parts, who: Caller, id: str, range: Range) -> HTMLResponse:
         alerts=story.own_alerts(found, id, taxonomy),
         sides=sides,
         methods=METHODS,
+        newest=NEWEST,
         scores=[(slug, title) for slug, title in _SCORES if m[slug]["n"] >= parts.rules.low_base_below],
         kept=kept,
         range=range,
