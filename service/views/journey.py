@@ -9,8 +9,9 @@ from service.highlight import label_name
 from service.metrics.journey import real_changes
 from service.views.showing import change_shown, evidence_address, place_name, rate_shown, story_address
 
-_NARROWEST, _WIDTH, _LEFT = 92, 1180, 40
-_TOP, _BOTTOM, _HEIGHT = 34, 214, 274
+_WIDTH, _LEFT, _TOP, _BOTTOM = 1180, 40, 34, 214
+_WIDE, _NARROW = 72, 34
+"""Columns at least this wide have their names level beneath them; narrower ones slanted, down to the other."""
 
 
 def journey_view(found: Mapping[str, Any], taxonomy: Taxonomy, kept: Mapping[str, str]) -> dict[str, Any]:
@@ -63,18 +64,20 @@ def _top(
 
 def _map(stops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The drawing: a column for each touchpoint, wider than a screen where there are many."""
-    column = max(_NARROWEST, (_WIDTH - _LEFT) / len(stops))
+    column = max(_NARROW, (_WIDTH - _LEFT) / len(stops))
+    narrow = column < _WIDE
     width = round(_LEFT + column * len(stops))
     values = [_feeling(stop["m"]) for stop in stops]
     scale = symmetric(values, _TOP, _BOTTOM)
     xs = [_LEFT + column * (place + 0.5) for place in range(len(stops))]
     drawn = curve(values, xs, scale)
-    letters = int(column / 8.4)
+    letters = 14 if narrow else int(column / 8.4)
     return {
-        "width": width,
-        "height": _HEIGHT,
+        # A slanted name of the last column reaches beyond it.
+        "width": width + 60 if narrow else width,
+        "height": 330 if narrow else 274,
         "column": round(column, 1),
-        "fits": column > _NARROWEST,
+        "narrow": narrow,
         "left": _LEFT,
         "scale": scale,
         "lines": [(scale.at(value), value) for value in (scale.high, 0, scale.low)],
