@@ -8,7 +8,7 @@ Coordinates are user units of the SVG, y downwards, rounded to a tenth to keep p
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -31,13 +31,17 @@ class Ranged(NamedTuple):
 
 @dataclass(frozen=True)
 class Mark:
-    """One point of a curve: its interval from `top` down to `bottom`; `shown` false where there is no value."""
+    """One point of a curve: its interval from `top` down to `bottom`; `shown` false where there is no value.
+
+    One that is `alone` has no neighbour that is shown, and so no band.
+    """
 
     x: float
     y: float
     top: float
     bottom: float
     shown: bool
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,12 @@ def symmetric(
 
 def curve(values: Sequence[Ranged], xs: Sequence[float], scale: Scale) -> Curve:
     """A line through values at their places, interrupted where a value is hidden."""
-    marks = tuple(_mark(one, x, scale) for one, x in zip(values, xs, strict=True))
+    placed = [_mark(one, x, scale) for one, x in zip(values, xs, strict=True)]
+    around = zip([None, *placed], [*placed[1:], None], strict=False)
+    marks = tuple(
+        replace(mark, alone=mark.shown and not any(one and one.shown for one in beside))
+        for mark, beside in zip(placed, around, strict=True)
+    )
     runs = [list(run) for shown, run in groupby(marks, lambda mark: mark.shown) if shown]
     return Curve(
         marks,

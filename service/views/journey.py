@@ -72,10 +72,11 @@ def _map(stops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     xs = [_LEFT + column * (place + 0.5) for place in range(len(stops))]
     drawn = curve(values, xs, scale)
     letters = 14 if narrow else int(column / 8.4)
+    longest = min(letters, max(len(stop["name"]) for stop in stops))
     return {
         # A slanted name of the last column reaches beyond it.
         "width": width + 60 if narrow else width,
-        "height": 330 if narrow else 274,
+        "height": 246 + 5 * longest if narrow else 274,
         "column": round(column, 1),
         "narrow": narrow,
         "left": _LEFT,
