@@ -19,7 +19,7 @@ from service.rollup_repository import first_days
 from service.rollups import WHOLE
 from service.routes.comments import Wanted
 from service.routes.given import Given, Parts, Who, from_our_own_pages
-from service.routes.page import order_of
+from service.routes.page import days_kept, order_of
 from service.routes.review_page import form_fields
 from service.views.evidence import comment_view
 from service.views.showing import place_name, rate_shown, story_address
@@ -72,7 +72,7 @@ def show_comments(parts: Given, who: Who, view: Annotated[View, Query()]) -> HTM
         rates=_rates(view, metrics, parts),
         m=metrics,
         places=[(id, place_name(id, taxonomy)) for id in order],
-        story=story_address(view.touchpoint or WHOLE),
+        story=story_address(view.touchpoint or WHOLE, **days_kept(view)),
         labels=[
             ("issue", [t.issue for t in taxonomy.themes]),
             ("strength", [t.strength for t in taxonomy.themes]),

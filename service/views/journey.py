@@ -79,6 +79,7 @@ def _map(stops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "height": 246 + 5 * longest if narrow else 274,
         "column": round(column, 1),
         "narrow": narrow,
+        "fits": column > _NARROW,
         "left": _LEFT,
         "scale": scale,
         "lines": [(scale.at(value), value) for value in (scale.high, 0, scale.low)],
