@@ -235,12 +235,26 @@ class Observed(BaseModel):
     ci95: tuple[float, float] | None
 
 
+class Disagreement(BaseModel):
+    """The audit's estimate less that of the model's card, with its 95 % interval."""
+
+    difference: float
+    ci95: tuple[float, float]
+    p: float = Field(description="Two-sided.")
+    real: bool = Field(
+        description="The tagger does not err here as it did where it was measured; false discoveries are controlled "
+        "over all labels and touchpoints of the answer."
+    )
+
+
 class Estimated(BaseModel):
-    """The rate corrected for the tagger's known error."""
+    """The rate corrected for the tagger's error: by a random audit of the comments themselves, else by the card."""
 
     rate: float | None
     ci95: tuple[float, float] | None
-    method: str
+    method: Literal["prediction_powered", "rogan_gladen"]
+    audited: int = Field(description="Comments of the audit that it is made of; 0 where it is the card's.")
+    disagreement: Disagreement | None = Field(description="Null where there is no audit, or no card.")
 
 
 class LabelMetric(BaseModel):

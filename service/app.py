@@ -32,6 +32,7 @@ from service.routes import (
     comments,
     corrections,
     docs,
+    evidence_page,
     health,
     jobs,
     page,
@@ -39,6 +40,7 @@ from service.routes import (
     review_page,
     segments,
     sign_in,
+    story_page,
     touchpoints,
 )
 from service.routes.given import Parts, from_our_own_pages
@@ -75,7 +77,7 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         sign_in,
     ):
         app.include_router(part.router, dependencies=[Depends(from_our_own_pages)])
-    for part in (health, page, review_page, docs):
+    for part in (health, page, story_page, evidence_page, review_page, docs):
         app.include_router(part.router)
     # The last one added sees a request first.
     app.add_middleware(Doorkeeper)

@@ -1,24 +1,26 @@
-"""Pages from templates: Jinja2 with everything escaped, no script, no request to anywhere else."""
+"""Pages from templates: Jinja2 with everything escaped, no request to anywhere else."""
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastapi.responses import HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from service.headers import SAFE
 
 FOLDER = Path(__file__).with_name("page")
-STYLESHEET = FOLDER / "listenwell.css"
-_HEADERS = SAFE | {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-}
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = SAFE | {"Content-Security-Policy": _POLICY}
+SCRIPTED = {"Content-Security-Policy": f"{_POLICY}; script-src 'self'; connect-src 'self'"}
+"""For pages that bring a script of ours; each of them works without it too."""
 HIDDEN = "–"
 """What stands for a value that is hidden or not there."""
 
@@ -29,6 +31,13 @@ def render(
     """One page. What it shows is private to whoever may see it: it is never kept in a cache."""
     html = environment().get_template(template).render(**context)
     return HTMLResponse(html, status_code=status, headers=_HEADERS | dict(headers or {}))
+
+
+def static(name: str) -> FileResponse:
+    """A file of ours that a page asks for."""
+    kinds = {".css": "text/css", ".js": "text/javascript"}
+    headers = {"Cache-Control": "max-age=300"}
+    return FileResponse(FOLDER / name, media_type=kinds[Path(name).suffix], headers=headers)
 
 
 @cache
@@ -45,6 +54,8 @@ def environment() -> Environment:
         "signed": signed,
         "decimal": decimal,
         "percent": percent,
+        "bare": bare,
+        "day": day,
         "count": count,
         "moment": moment,
         "code": code,
@@ -76,6 +87,16 @@ def percent(value: float | None) -> str:
     '24%'
     """
     return HIDDEN if value is None else f"{100 * value:.0f}%"
+
+
+def bare(value: float | None) -> str:
+    """A share of 0 to 1 as a whole number of hundredths, where the sign would only repeat."""
+    return HIDDEN if value is None else f"{100 * value:.0f}"
+
+
+def day(value: date) -> str:
+    """A day as people write it."""
+    return f"{value:%-d %b %Y}"
 
 
 def count(value: int) -> str:

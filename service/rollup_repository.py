@@ -1,5 +1,6 @@
 """Every SQL statement on the daily sums: `apply` a change, read `totals` and `measures`."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
@@ -92,6 +93,49 @@ def totals(
     return [
         Total(place, name, int(value), first, last) for place, name, value, first, last in conn.execute(query)
     ]
+
+
+def two_spans(
+    conn: Connection, tenant: str, new: tuple[date, date], old: tuple[date, date]
+) -> dict[str, tuple[Counter[str], Counter[str]]]:
+    """The sums of every touchpoint (with the whole) over two spans of days, ends exclusive, in one scan."""
+    day, value = rollup.c.day, rollup.c.value
+    within = [(day >= start) & (day < end) for start, end in (new, old)]
+    query = (
+        sa.select(
+            rollup.c.touchpoint,
+            rollup.c.measure,
+            *(sa.func.sum(sa.case((one, value), else_=0)) for one in within),
+        )
+        .where(rollup.c.tenant == tenant, sa.or_(*within))
+        .group_by(rollup.c.touchpoint, rollup.c.measure)
+    )
+    found: dict[str, tuple[Counter[str], Counter[str]]] = {}
+    for place, name, *values in conn.execute(query):
+        pair = found.setdefault(place, (Counter(), Counter()))
+        for sums, one in zip(pair, values, strict=True):
+            # A model that tagged none of them is not among them.
+            sums.update({name: int(one)} if one else {})
+    return found
+
+
+def first_days(conn: Connection, tenant: str) -> dict[str, date]:
+    """The day of the first comment of every touchpoint, without the whole."""
+    query = (
+        sa.select(rollup.c.touchpoint, sa.func.min(rollup.c.day))
+        .where(rollup.c.tenant == tenant, rollup.c.touchpoint != WHOLE)
+        .group_by(rollup.c.touchpoint)
+    )
+    return {place: day for place, day in conn.execute(query)}
+
+
+def last_day(conn: Connection, tenant: str) -> date | None:
+    """The newest day that has a comment."""
+    query = sa.select(sa.func.max(rollup.c.day)).where(
+        rollup.c.tenant == tenant, rollup.c.touchpoint == WHOLE
+    )
+    newest: date | None = conn.scalar(query)
+    return newest
 
 
 def measures(

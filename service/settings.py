@@ -34,6 +34,11 @@ def _kinds(value: object) -> object:
     return wanted
 
 
+def _slugs(value: object) -> object:
+    """Names in a row, parted by commas."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     """One field a setting; the descriptions are the documentation.
 
@@ -108,6 +113,12 @@ class Settings(BaseSettings):
         default=30,
         ge=2,
         description="With fewer comments than this a touchpoint is marked as having a low base.",
+    )
+    journey: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_slugs)] = Field(
+        default=(),
+        description="Touchpoints in the order of the customer's journey, like `order,delivery,support`. Those not "
+        "named come after them: the taxonomy's in its order, then your own by their first comment; one below "
+        "another (`support.phone`) stands with it.",
     )
     audit_rate: float = Field(
         default=0.02,

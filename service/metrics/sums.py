@@ -7,6 +7,7 @@ from typing import Literal
 from models.taxonomy import Taxonomy
 from service.rollups import MODEL
 from service.settings import Settings
+from service.statistics import Audit
 
 Sums = Mapping[str, int]
 """What was counted, by measure; 0 for what was not."""
@@ -20,7 +21,8 @@ _CES_ENDS = 1 + 7
 class Rules:
     """What the numbers are judged by.
 
-    `errors` are the error counts of the model `model_version`, by label (see `statistics.adjusted_rate`).
+    `errors` are the error counts of the model `model_version`, by label (see `statistics.adjusted_rate`); `audits`
+    what people found in comments drawn at random from the very ones that are counted, by label.
     """
 
     issues: tuple[str, ...]
@@ -30,6 +32,7 @@ class Rules:
     ces_easiest: Literal[1, 7]
     model_version: str
     errors: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    audits: Mapping[str, Audit] = field(default_factory=dict)
 
     @classmethod
     def of(

@@ -8,11 +8,13 @@ with read(engine) as conn:
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
 from sqlalchemy.engine import Connection
 
+from service.metrics.auditing import audits_of, judge_disagreements
 from service.metrics.registry import METRICS
 from service.metrics.sums import Rules, model_versions
 from service.rollup_repository import Total, measures, totals
@@ -34,20 +36,36 @@ def touchpoint_metrics(
     """The metrics of one touchpoint, or of "*" (all comments), as the contract's object.
 
     Days are UTC, `to_day` exclusive. With a `grain` there is one more object in `series` for every period
-    that has comments. A touchpoint without comments has `n` 0.
+    that has comments, too few for the audit, so that its estimates are the card's. A touchpoint without
+    comments has `n` 0.
     """
     summed = totals(conn, tenant, touchpoint, from_day, to_day)
-    answer = summary(touchpoint, summed, rules, from_day, to_day)
+    audits = audits_of(conn, tenant, rules, from_day, to_day).get(touchpoint, {})
+    answer = summary(touchpoint, summed, replace(rules, audits=audits), from_day, to_day)
+    judge_disagreements([answer])
     if grain is not None:
-        daily = measures(conn, tenant, touchpoint, from_day, to_day)
-        periods: dict[date, list[Total]] = defaultdict(list)
-        for place, day, name, value in daily:
-            periods[_period(day, grain)[0]].append(Total(place, name, value, day, day))
-        answer["series"] = [
-            summary(touchpoint, found, rules, *_clipped(_period(start, grain), from_day, to_day))
-            for start, found in periods.items()
-        ]
+        answer["series"] = series(conn, tenant, touchpoint, rules, grain, from_day=from_day, to_day=to_day)
     return answer
+
+
+def series(
+    conn: Connection,
+    tenant: str,
+    touchpoint: str,
+    rules: Rules,
+    grain: Grain,
+    *,
+    from_day: date | None = None,
+    to_day: date | None = None,
+) -> list[dict[str, Any]]:
+    """The metrics of every period that has comments, in order."""
+    periods: dict[date, list[Total]] = defaultdict(list)
+    for place, day, name, value in measures(conn, tenant, touchpoint, from_day, to_day):
+        periods[_period(day, grain)[0]].append(Total(place, name, value, day, day))
+    return [
+        summary(touchpoint, found, rules, *_clipped(_period(start, grain), from_day, to_day))
+        for start, found in periods.items()
+    ]
 
 
 def overview(
@@ -62,7 +80,12 @@ def overview(
     by_place: dict[str, list[Total]] = {WHOLE: []}
     for one in totals(conn, tenant, None, from_day, to_day):
         by_place.setdefault(one.touchpoint, []).append(one)
-    objects = [summary(place, found, rules, from_day, to_day) for place, found in by_place.items()]
+    audits = audits_of(conn, tenant, rules, from_day, to_day)
+    objects = [
+        summary(place, found, replace(rules, audits=audits.get(place, {})), from_day, to_day)
+        for place, found in by_place.items()
+    ]
+    judge_disagreements(objects)
     total, *named = objects
     return {"touchpoints": sorted(named, key=lambda o: (-o["n"], o["touchpoint"])), "total": total}
 

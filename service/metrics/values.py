@@ -18,8 +18,8 @@ from service.metrics.sums import (
     sides_of_nps,
     sides_of_sentiment,
 )
-from service.rollups import LABEL, SCALE
-from service.statistics import Estimate
+from service.rollups import CORRECTED, LABEL, SCALE
+from service.statistics import Difference, Estimate
 
 
 def nps(sums: Sums, rules: Rules) -> dict[str, Any]:
@@ -99,16 +99,34 @@ def _observed(label: str, sums: Sums, rules: Rules) -> dict[str, Any]:
 
 
 def _estimated(label: str, sums: Sums, rules: Rules) -> dict[str, Any] | None:
-    """The tagger can err only where there is content; comments without any surely have no label."""
+    """From the audit where it is large enough, else from the model's card.
+
+    Both speak of the model's own tags, so corrections, which the sums follow, are taken out again. The tagger can
+    err only where there is content; comments without any surely have no label.
+    """
     analyzed, read = sums["analyzed"], sums["analyzed"] - sums["no_content"]
-    errors = rules.errors.get(label)
+    if read < rules.hide_below:
+        return None
     known = set(model_versions(sums)) == {rules.model_version}
-    if errors is None or not known or read < rules.hide_below:
+    tagged = min(max(sums[LABEL + label] - sums[CORRECTED + label], 0), read)
+    errors = rules.errors.get(label) if known else None
+    found = statistics.estimated_rate(tagged, read, audit=rules.audits.get(label), errors=errors)
+    if found is None:
         return None
-    rate = statistics.adjusted_rate(sums[LABEL + label], read, errors)
-    if rate is None:
-        return None
-    return {**shown("rate", rate.times(read / analyzed), 4), "method": "rogan_gladen"}
+    share = read / analyzed
+    return {
+        **shown("rate", found.estimate.times(share), 4),
+        "method": found.method,
+        "audited": found.audited,
+        "disagreement": found.disagreement and _disagreement(found.disagreement, share),
+    }
+
+
+def _disagreement(found: Difference, share: float) -> dict[str, Any]:
+    """What the audit says more than the card. `real` is judged with all that is shown beside it."""
+    ends = [rounded(end * share, 4) for end in (found.low, found.high)]
+    p = float(f"{found.p:.2g}")
+    return {"difference": rounded(found.value * share, 4), "ci95": ends, "p": p, "real": False}
 
 
 def shown(name: str, estimate: Estimate | None, digits: int) -> dict[str, Any]:

@@ -37,7 +37,8 @@ class Audited:
     annotators who found the label (0 or 1 where there was one), `f` whether the model in force finds it (0 or 1:
     what the daily sums count, before corrections: `label:<id>` less `corrected:<id>`), `pi` the probability with
     which the comment was drawn when it was stored, `model_version` whose `f` it is. Rows of one `comment` are not
-    independent. Comments that were stored before the audit began could not be drawn and are not stood for.
+    independent. Comments without content are left out: they have no label, and no estimate counts them as read.
+    Comments that were stored before the audit began could not be drawn and are not stood for.
     """
 
     comment: NDArray[np.int64]
@@ -132,6 +133,8 @@ def audited(
 
 
 def _rows(row: Any, verdicts: Sequence[dict[str, bool]], labels: Sequence[str]) -> Iterator[_ROW]:
+    if row.body["no_content"]:
+        return
     found = {one["id"] for group in ("issues", "strengths", "categories") for one in row.body.get(group, ())}
     named = CommentRecord(id=row.id, text="", touchpoint=row.touchpoint, occurred_at=row.occurred_at)
     for place in (WHOLE, *(place.id for place in touchpoints_of(named, row.body))):

@@ -1,174 +1,100 @@
-"""The page for people: `/` is a table of touchpoints; behind each, its numbers and its comments.
+"""The page for people: `/` is the customer's journey, `/heatmap` every touchpoint's issues and strengths.
 
 Server-rendered, readable without a script and by screen readers; every view is an address.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, HTMLResponse
+from pydantic import Field
+from sqlalchemy.engine import Connection
 
-import models
-from service import repository
 from service.database import read
-from service.highlight import evidence_of, label_name, marked
-from service.keys.access import Caller
-from service.listing import Page
-from service.metrics import overview, touchpoint_metrics
-from service.records import StoredComment
-from service.render import STYLESHEET, render
-from service.rollups import WHOLE
-from service.routes.comments import Wanted
+from service.metrics import overview
+from service.metrics.journey import Order, journey
+from service.render import render, static
+from service.rollup_repository import first_days, last_day
 from service.routes.given import Given, Parts, Range, Who
+from service.views.heatmap import ROWS, heatmap_view
+from service.views.journey import journey_view
 
 router = APIRouter(include_in_schema=False)
-_PAGE = 20
-_TOP = 3
+_PRESETS = (7, 28, 90)
 
 
-class View(Wanted):
-    """Which comments are shown beneath the numbers."""
+class Heatmap(Range):
+    """Which side, and from which touchpoint of the journey on."""
 
-    cursor: str | None = None
-
-    def address(self, **changes: str | None) -> str:
-        """The query of this view with other filters; a changed filter starts from the newest comment."""
-        kept = self.model_dump(by_alias=True, exclude={"cursor", "touchpoint"}) | changes
-        return "?" + urlencode({name: value for name, value in kept.items() if value})
+    show: Literal["issue", "strength"] = "issue"
+    start: int = Field(0, ge=0, le=100_000)
 
 
 @router.get("/")
-def touchpoints(parts: Given, who: Who, range: Annotated[Range, Query()]) -> HTMLResponse:
-    """The table of touchpoints, or how to load comments where there are none."""
+def show_journey(parts: Given, who: Who, range: Annotated[Range, Query()]) -> HTMLResponse:
+    """The journey, or how to load comments where there are none."""
     from_day, to_day = range.days()
     with read(parts.engine) as conn:
+        order = order_of(parts)
+        found = journey(conn, who.tenant, parts.rules, order, from_day=from_day, to_day=to_day)
+        presets = presets_of(conn, who.tenant)
+    empty = found["empty"] and not found["total"]["n"]
+    shown = journey_view(found, parts.model.taxonomy, days_kept(range))
+    return render(
+        "journey.html", view=shown, empty=empty, range=range, presets=presets, rules=parts.rules, who=who
+    )
+
+
+@router.get("/heatmap")
+def show_heatmap(parts: Given, who: Who, wanted: Annotated[Heatmap, Query()]) -> HTMLResponse:
+    """Rates of every issue, or strength, at every touchpoint in the order of the journey."""
+    from_day, to_day = wanted.days()
+    with read(parts.engine) as conn:
         metrics = overview(conn, who.tenant, parts.rules, from_day=from_day, to_day=to_day)
-        empty = metrics["total"]["n"] == 0 and not repository.touchpoints(conn, who.tenant)
-    kept = {name: value for name, value in (("from", range.from_), ("to", range.to)) if value}
-    rows = [_row(one, parts, kept) for one in (metrics["total"], *metrics["touchpoints"])]
-    return render("touchpoints.html", rows=rows, empty=empty, range=range, rules=parts.rules, who=who)
-
-
-@router.get("/all")
-def everything(parts: Given, who: Who, view: Annotated[View, Query()]) -> HTMLResponse:
-    """All comments together."""
-    return _touchpoint(parts, who, WHOLE, view)
-
-
-@router.get("/touchpoints/{id}")
-def touchpoint(parts: Given, who: Who, id: str, view: Annotated[View, Query()]) -> HTMLResponse:
-    """The numbers of one touchpoint and its comments."""
-    return _touchpoint(parts, who, id, view)
+        order = order_of(parts).sort(first_days(conn, who.tenant))
+        presets = presets_of(conn, who.tenant)
+    by_id = {one["touchpoint"]: one for one in metrics["touchpoints"]}
+    places = [by_id[id] for id in order if id in by_id]
+    kept = days_kept(wanted)
+    part = places[wanted.start : wanted.start + ROWS]
+    view = heatmap_view(part, metrics["total"], wanted.show, parts.rules, parts.model.taxonomy, kept)
+    more = wanted.start + ROWS if len(places) > wanted.start + ROWS else None
+    return render(
+        "heatmap.html",
+        view=view,
+        wanted=wanted,
+        kept=kept,
+        presets=presets,
+        more=more,
+        all=len(places),
+        who=who,
+    )
 
 
 @router.get("/static/listenwell.css")
 async def stylesheet() -> FileResponse:
     """The one stylesheet."""
-    return FileResponse(STYLESHEET, media_type="text/css", headers={"Cache-Control": "max-age=300"})
+    return static("listenwell.css")
 
 
-def _touchpoint(parts: Parts, who: Caller, id: str, view: View) -> HTMLResponse:
-    filters = view.model_copy(update={"touchpoint": id}).filters(parts.model.taxonomy)
-    with read(parts.engine) as conn:
-        if id != WHOLE and id not in repository.touchpoints(conn, who.tenant):
-            raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")
-        metrics = touchpoint_metrics(
-            conn, who.tenant, id, parts.rules, from_day=filters.from_, to_day=filters.to
-        )
-        found = repository.select(conn, who.tenant, filters, _PAGE, view.cursor)
-    return render(
-        "touchpoint.html",
-        m=metrics,
-        name=_name(id),
-        view=view,
-        labels=[_labels(metrics, kind, parts) for kind in ("issue", "strength")],
-        comments=_comments(found, parts),
-        next_cursor=found.next_cursor,
-        chosen=_chosen(view, parts),
-        rules=parts.rules,
-        who=who,
-    )
+def order_of(parts: Parts) -> Order:
+    """How touchpoints follow each other here."""
+    return Order(parts.settings.journey, tuple(one.key for one in parts.model.taxonomy.touchpoints))
 
 
-def _row(metrics: dict[str, Any], parts: Parts, kept: Mapping[str, str]) -> dict[str, Any]:
-    """One line of the table: the numbers, and its commonest issues and strengths that are not hidden."""
-    place = metrics["touchpoint"]
-    path = "/all" if place == WHOLE else f"/touchpoints/{quote(place, safe='')}"
-    tops = {}
-    for kind, key in (("issue", "issues"), ("strength", "strengths")):
-        shown = [
-            one for one in metrics[key] if one["observed"]["count"] and one["observed"]["rate"] is not None
-        ]
-        tops[key] = [
-            one
-            | {
-                "name": label_name(one["id"], parts.model.taxonomy),
-                "link": f"{path}?{urlencode({kind: one['id'], **kept})}#comments",
-            }
-            for one in shown[:_TOP]
-        ]
-    link = f"{path}?{urlencode(kept)}" if kept else path
-    return {"m": metrics, "name": _name(place), "link": link, "whole": place == WHOLE, **tops}
+def days_kept(range: Range) -> dict[str, str]:
+    """The part of an address that says which days, for links that keep them."""
+    return {name: value for name, value in (("from_", range.from_), ("to", range.to)) if value}
 
 
-def _labels(metrics: Mapping[str, Any], kind: str, parts: Parts) -> dict[str, Any]:
-    key = {"issue": "issues", "strength": "strengths"}[kind]
-    rows = [one | {"name": label_name(one["id"], parts.model.taxonomy)} for one in metrics[key]]
-    found = [row for row in rows if row["observed"]["count"]]
-    return {
-        "kind": kind,
-        "title": key.capitalize(),
-        "found": found,
-        "absent": [row["name"] for row in rows if not row["observed"]["count"]],
-        "estimated": any(row["estimated"] for row in found),
-    }
-
-
-def _comments(page: Page, parts: Parts) -> list[dict[str, Any]]:
-    return [_comment(stored, parts) for stored in page.comments]
-
-
-def _comment(stored: StoredComment, parts: Parts) -> dict[str, Any]:
-    analysis, taxonomy = stored.counted, parts.model.taxonomy
-    return {
-        "record": stored.record,
-        "text": marked(stored.record.text, evidence_of(analysis, taxonomy)),
-        "issues": [label_name(one["id"], taxonomy) for one in analysis["issues"]],
-        "strengths": [label_name(one["id"], taxonomy) for one in analysis["strengths"]],
-        "places": [(place, "inferred" if place.inferred else "") for place in stored.touchpoints],
-        "state": _state(analysis),
-    }
-
-
-def _state(analysis: Mapping[str, Any]) -> str:
-    if analysis["status"] != "analyzed":
-        return "not analysed"
-    if analysis["no_content"]:
-        return "no content"
-    sentiment = analysis["sentiment"]
-    return f"{sentiment['label']}{', mixed' if sentiment['mixed'] else ''}"
-
-
-def _chosen(view: View, parts: Parts) -> list[tuple[str, str]]:
-    """The filters in force, in words, each with the address that drops it."""
-    words = {
-        "issue": view.issue and label_name(view.issue, parts.model.taxonomy),
-        "strength": view.strength and label_name(view.strength, parts.model.taxonomy),
-        "sentiment": view.sentiment,
-        "empathy": view.empathy,
-        "from": view.from_,
-        "to": view.to,
-        "q": view.q,
-    }
-    titles = {"q": "text", "to": "before"}
+def presets_of(conn: Connection, tenant: str) -> list[dict[str, Any]]:
+    """Ranges that people ask for, up to the newest comment."""
+    last = last_day(conn, tenant)
+    if last is None or last.toordinal() <= max(_PRESETS) or last >= date.max:
+        return []
+    end = last + timedelta(days=1)
     return [
-        (f"{titles.get(name, name)}: {word}", view.address(**{name: None}))
-        for name, word in words.items()
-        if word
+        {"days": days, "from": (end - timedelta(days=days)).isoformat(), "to": end.isoformat()}
+        for days in _PRESETS
     ]
-
-
-def _name(place: str) -> str:
-    return "All comments" if place == WHOLE else place

@@ -11,7 +11,7 @@ import models
 from service.body import Body
 from service.corrections.correction import MAX_ACTOR
 from service.highlight import evidence_of, label_name, marked
-from service.render import FOLDER, render
+from service.render import SCRIPTED, render, static
 from service.review.queue import Item
 from service.review.repository import Stream
 from service.routes.given import Given, Parts, Who, from_our_own_pages
@@ -21,10 +21,6 @@ from service.routes.review import STREAMS, agreement_of, take, waiting
 router = APIRouter(include_in_schema=False)
 _KEYS = "abcdefghijklmopqrstuvwxz0123456789"
 """For toggling labels in the audit; `n` and `y` are no and yes in the other streams."""
-_POLICY = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-}
 
 
 class View(Asked):
@@ -41,7 +37,7 @@ def review(parts: Given, who: Who, view: Annotated[View, Query()]) -> HTMLRespon
     items = waiting(parts, who, view.stream, annotator, 1)
     return render(
         "review.html",
-        headers=_POLICY,
+        headers=SCRIPTED,
         view=view,
         annotator=annotator,
         streams=STREAMS,
@@ -54,7 +50,7 @@ def review(parts: Given, who: Who, view: Annotated[View, Query()]) -> HTMLRespon
 @router.post("/review", dependencies=[Depends(from_our_own_pages)])
 def answered(parts: Given, who: Who, body: Body) -> Response:
     """Keep an answer and show the next comment."""
-    fields = _fields(body)
+    fields = form_fields(body)
     given = {
         "stream": fields.get("stream"),
         "id": fields.get("id"),
@@ -71,12 +67,11 @@ def answered(parts: Given, who: Who, body: Body) -> Response:
 @router.get("/static/review.js")
 async def script() -> FileResponse:
     """The keyboard."""
-    return FileResponse(
-        FOLDER / "review.js", media_type="text/javascript", headers={"Cache-Control": "max-age=300"}
-    )
+    return static("review.js")
 
 
-def _fields(body: bytes) -> dict[str, str]:
+def form_fields(body: bytes) -> dict[str, str]:
+    """A form's fields. Raises `InputError` "invalid_body"."""
     try:
         return {name: values[-1] for name, values in parse_qs(body.decode("ascii")).items()}
     except ValueError as error:

@@ -22,8 +22,9 @@ Floats = NDArray[np.float64]
 class Audit:
     """What a person said of comments drawn at random, beside the tagger's tags of the same comments.
 
-    `labels` and `tags` are 0 or 1, `probabilities` those with which each comment was drawn, above 0 and up to
-    1; all of one length. Raises `ValueError` for anything else.
+    `tags` are 0 or 1, `labels` the share from 0 to 1 of those who read the comment and found the label (0 or 1
+    where one did), `probabilities` those with which each comment was drawn, above 0 and up to 1; all of one
+    length. Raises `ValueError` for anything else.
     """
 
     def __init__(self, labels: ArrayLike, tags: ArrayLike, probabilities: ArrayLike) -> None:
@@ -32,8 +33,8 @@ class Audit:
         drawn_with = np.asarray(probabilities, dtype=float)
         if self.labels.ndim != 1 or not self.labels.shape == self.tags.shape == drawn_with.shape:
             raise ValueError("an audit has one label, tag and probability for every comment")
-        if np.any((self.labels != 0) & (self.labels != 1)) or np.any((self.tags != 0) & (self.tags != 1)):
-            raise ValueError("labels and tags of an audit are 0 or 1")
+        if not np.all((self.labels >= 0) & (self.labels <= 1)) or not np.all(np.isin(self.tags, (0, 1))):
+            raise ValueError("labels of an audit are from 0 to 1, tags 0 or 1")
         if not np.all((drawn_with > 0) & (drawn_with <= 1)):
             raise ValueError("the probability of a draw is above 0 and at most 1")
         self.weights: Floats = 1 / drawn_with

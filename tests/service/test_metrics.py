@@ -188,6 +188,8 @@ def test_the_estimate_corrects_for_the_taggers_error(
         "rate": round(0.8 * expected.value, 4),
         "ci95": [round(0.8 * expected.low, 4), round(0.8 * expected.high, 4)],
         "method": "rogan_gladen",
+        "audited": 0,
+        "disagreement": None,
     }
     assert label(answer, "issues", "lack_of_empathy")["estimated"] is None
 

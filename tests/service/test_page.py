@@ -31,12 +31,16 @@ class Outline(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.targets: list[str] = []
+        self.scripts: list[str] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         names = dict(attrs)
         assert not [name for name in names if name.startswith("on") or name == "style"]
+        if tag == "script":
+            # Never any script in the page itself: it would be refused, and could be a comment's.
+            self.scripts.append(names["src"] or "")
         self.targets += [target for name in ("href", "src", "action") if (target := names.get(name))]
 
 
@@ -47,18 +51,22 @@ def test_an_empty_house_says_how_to_fill_it(client: TestClient) -> None:
     assert "<table" not in html
 
 
-def test_the_table_has_a_line_for_each_touchpoint(client: TestClient) -> None:
+def test_the_journey_has_a_line_for_each_touchpoint(client: TestClient) -> None:
     fill(
         client, EVIL, *({"id": f"o{i}", "text": "Checkout was easy", "touchpoint": "order"} for i in range(6))
     )
     html = client.get("/").text
     assert re.findall(r'<th scope="row"><a href="([^"]+)"', html) == [
         "/all",
-        "/touchpoints/order",
+        # The taxonomy knows support, so what is below it comes before one's own.
         "/touchpoints/support.phone",
+        "/touchpoints/order",
     ]
-    assert 'href="/touchpoints/order?strength=easy_to_use#comments"' in html
+    assert 'href="/comments?touchpoint=order&amp;strength=easy_to_use"' in html
     assert "low base" in html
+    # The same on the map: one of too few comments has no place on the curve.
+    assert html.count('<circle class="dot low"') == 1
+    assert html.count("too few") == 1
 
 
 def test_values_on_few_answers_are_hidden_and_their_count_is_shown(client: TestClient) -> None:
@@ -69,43 +77,87 @@ def test_values_on_few_answers_are_hidden_and_their_count_is_shown(client: TestC
     assert "1 answer" in nps
 
 
-@pytest.mark.parametrize("path", ["/", "/all", "/touchpoints/support.phone", "/docs", "/nothing"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/heatmap",
+        "/heatmap?show=strength",
+        "/all",
+        "/touchpoints/support.phone",
+        "/touchpoints/support.phone/drivers?metric=nps",
+        "/comments",
+        "/comments?q=%3Cscript%3E&touchpoint=%3Cb%3E",
+        "/comments?verdict=agree&of=%3Ci%3E&comment=%3Ci%3E",
+        "/docs",
+        "/nothing",
+    ],
+)
 def test_nothing_in_a_comment_is_markup_and_nothing_is_asked_of_elsewhere(
     client: TestClient, path: str
 ) -> None:
     fill(client, EVIL, HEBREW)
     answer = client.get(path, headers={"accept": "text/html"})
     outline = Outline(answer.text)
-    assert "script" not in outline.tags
+    assert set(outline.scripts) <= {"/static/evidence.js", "/static/story.js"}
     assert not [target for target in outline.targets if not target.startswith(("/", "#", "?", "data:,"))]
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert ("script-src 'self'" in policy) >= bool(outline.scripts)
+    assert "unsafe" not in policy
     assert outline.tags.count("h1") == 1
 
 
-def test_comments_are_shown_with_their_evidence(client: TestClient) -> None:
+def test_comments_are_shown_with_their_evidence_and_why(client: TestClient) -> None:
     fill(client, EVIL, HEBREW)
-    html = client.get("/touchpoints/support.phone?issue=lack_of_empathy").text
+    html = client.get("/comments?touchpoint=support.phone&issue=lack_of_empathy").text
     assert re.search(r'<mark class="issue" title="[^"]*Lack of empathy', html)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "issue: Lack of empathy" in html
+    assert '<b id="tagged">1 of 1</b> comments are tagged' in html
+    assert re.search(r"\d+%, counts from \d+%", html)
+    assert client.get("/v1/comments/%3Cx%3E").json()["analysis"]["model_version"] in html
     assert str(HEBREW["text"]) not in html
-    assert "not analysed" in client.get("/all").text
+    everything = client.get("/comments").text
+    assert "not analysed" in everything
+    assert "Written in he that the model does not read" in everything
 
 
 def test_an_empty_form_shows_everything(client: TestClient) -> None:
     fill(client, EVIL)
-    html = client.get("/all?q=&sentiment=&empathy=&from=&to=").text
-    assert html.count("<article>") == 1
+    html = client.get("/comments?q=&touchpoint=&issue=&sentiment=&empathy=&from=&to=").text
+    assert html.count("<article") == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("touchpoint=order", ["easy"]),
+        ("q=NOBODY", ["<x>"]),
+        ("q=%25", []),
+        ("sentiment=negative", ["<x>"]),
+        ("empathy=uncaring", ["<x>"]),
+        ("from=2026-10-06&to=2026-10-07", ["easy"]),
+        ("strength=easy_to_use&touchpoint=support.phone", []),
+    ],
+)
+def test_filters_live_in_the_address(client: TestClient, query: str, found: list[str]) -> None:
+    easy = {"id": "easy", "text": "Checkout was easy", "touchpoint": "order"}
+    fill(client, EVIL, easy | {"occurred_at": "2026-10-06T09:00:00Z"})
+    html = client.get(f"/comments?{query}").text
+    ids = re.findall(r'<article [^>]*aria-label="Comment ([^"]+)"', html)
+    assert [id.replace("&lt;", "<").replace("&gt;", ">") for id in ids] == found
+    assert ("No comment matches" in html) is (not found)
 
 
 def test_older_comments_are_a_link_that_keeps_the_filters(client: TestClient) -> None:
     fill(client, *({"id": f"o{i}", "text": "Checkout was easy", "touchpoint": "order"} for i in range(21)))
-    first = client.get("/touchpoints/order?sentiment=positive").text
-    assert first.count("<article>") == 20
-    (older,) = re.findall(r'rel="next" href="([^"#]+)#comments"', first)
+    first = client.get("/comments?touchpoint=order&sentiment=positive").text
+    assert first.count("<article") == 20
+    (older,) = re.findall(r'rel="next" href="([^"]+)"', first)
     assert "sentiment=positive" in older
-    second = client.get("/touchpoints/order" + older.replace("&amp;", "&")).text
-    assert second.count("<article>") == 1
+    second = client.get("/comments" + older.replace("&amp;", "&")).text
+    assert second.count("<article") == 1
     assert 'rel="next"' not in second
 
 
