@@ -15,11 +15,10 @@ from service.commands.given import read_settings, store
 from service.commands.supervise import supervise
 from service.jobs.storage import folder_of
 from service.keys.access import keys_exist
-from service.promotion.choice import choice
+from service.promotion.choice import NAMED, choice
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-_NAMED_MODELS = ("default", "weightless")
 
 
 @click.command()
@@ -106,5 +105,5 @@ def _model(settings: Settings) -> dict[str, str]:
     """Nothing where the store says which model is in force."""
     if settings.model is None:
         return {}
-    named = settings.model in _NAMED_MODELS
+    named = settings.model in NAMED
     return {"LISTENWELL_MODEL": settings.model if named else str(Path(settings.model).absolute())}

@@ -18,6 +18,8 @@ from service.promotion.repository import Promotion
 from service.settings import Settings
 
 SHIPPED = "default"
+NAMED = (SHIPPED, "weightless")
+"""Models that need no folder."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import models
 from service.database import read, write
 from service.model import ModelInForce, model_in_force
 from service.promotion import repository
-from service.promotion.choice import SHIPPED, Choice, of_promotion
+from service.promotion.choice import NAMED, SHIPPED, Choice, of_promotion
 from service.promotion.repository import Action, Promotion
 from service.settings import Settings
 
@@ -48,7 +48,7 @@ def promote(
     """
     with read(engine) as conn:
         current = repository.current(conn)
-        name = _name(conn, given)
+        name = folder_named(conn, given)
     before, after = _in_force(current), model_in_force(name)
     if given not in (name, after.version) and not Path(given).is_dir():
         raise models.ArtifactError(f"model {name}: is {after.version} now, and not {given}")
@@ -122,10 +122,10 @@ def _in_force(current: Promotion | None) -> ModelInForce:
         return Choice(SHIPPED).about()
 
 
-def _name(conn: sa.Connection, given: str) -> str:
-    """The folder of a model, from the root: other processes start elsewhere."""
-    if given == SHIPPED:
-        return SHIPPED
+def folder_named(conn: sa.Connection, given: str) -> str:
+    """The folder of a model, from the root: other processes start elsewhere. Raises `InputError` "unknown_model"."""
+    if given in NAMED:
+        return given
     if Path(given).is_dir():
         return str(Path(given).absolute())
     folder = repository.folder_of(conn, given)
