@@ -121,7 +121,9 @@ def test_both_engines_store_and_list_the_same(
 def test_what_is_stored_already_is_in_no_part(
     engine: sa.Engine, settings: Settings, job: Job, parts: Parts, pipeline: models.Pipeline
 ) -> None:
-    FileWork(engine, pipeline, settings).run(job.source + "", job.source, "other", Options(), Tally(None, None))
+    FileWork(engine, pipeline, settings).run(
+        job.source + "", job.source, "other", Options(), Tally(None, None)
+    )
     assert cut_up(engine, job, parts).comments == 197  # another tenant's are not ours
     parts.clear()
     with write(engine) as conn:
