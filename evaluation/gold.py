@@ -69,7 +69,8 @@ class Labels:
 class LabelledComment:
     """One comment with its labels.
 
-    `draw` is "random" or how the comment was found; `train` says whether it may be trained on.
+    `draw` is "random" or how the comment was found; `train` says whether it may be trained on. Comments of
+    one `group`, if they have one, are of one customer.
     """
 
     id: str
@@ -81,6 +82,7 @@ class LabelledComment:
     train: bool
     sentences: tuple[Span, ...]
     labels: Labels
+    group: str | None = None
 
     @property
     def comment(self) -> Comment:
@@ -247,6 +249,7 @@ def _comment(line: _Field, taxonomy: Taxonomy, texts: Mapping[str, Asked]) -> La
         train=line.get("train").boolean(default=True),
         sentences=tuple(sentences(text)) if marked.value is None else _spans(marked, text),
         labels=_labels(line.get("labels"), text, taxonomy),
+        group=line.get("group").string(default="") or None,
     )
 
 

@@ -21,15 +21,17 @@ class WrongUse(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group whose subcommands are entry points, loaded when used."""
+    """A group whose subcommands are the entry points of the group `entries`, loaded when used."""
+
+    entries = GROUP
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in alphabetical order."""
-        return sorted(_registered())
+        return sorted(_registered(self.entries))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one subcommand; a missing extra is told in a sentence, not in a traceback."""
-        entry = _registered().get(cmd_name)
+        entry = _registered(self.entries).get(cmd_name)
         if entry is None:
             return None
         try:
@@ -58,8 +60,19 @@ def main() -> None:
     """The group itself does nothing."""
 
 
-def _registered() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+class ModelsCommands(Commands):
+    """The same for `listenwell models`, whose subcommands are of several rooms."""
+
+    entries = f"{GROUP}.models"
+
+
+@click.command("models", cls=ModelsCommands)
+def of_models() -> None:
+    """Models: list, compare, promote and roll back."""
+
+
+def _registered(group: str) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=group)}
 
 
 if __name__ == "__main__":

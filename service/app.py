@@ -7,7 +7,8 @@
 
 import tomllib
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from service.headers import SafeHeaders
 from service.instruments import Instruments
 from service.keys.doorkeeper import Doorkeeper
 from service.metrics import Rules
-from service.model import model_in_force
+from service.model import ModelInForce
+from service.promotion.choice import Choice, choice
+from service.promotion.following import Fault, Follower
 from service.request_id import RequestIds
 from service.routes import (
     about,
@@ -54,7 +57,8 @@ DESCRIPTION = "Reads open-ended customer feedback and gives true metrics for eve
 def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -> FastAPI:
     """An application that is ready to be served; settings come from the environment if none are given.
 
-    It opens its database, migrates it and, unless a `tagger` is given, loads the model when it starts.
+    It opens its database, migrates it and, unless a `tagger` is given, loads the model in force when it starts, and
+    any that is promoted later.
     """
     app = FastAPI(
         title="Listenwell",
@@ -94,33 +98,47 @@ def _life(app: FastAPI, settings: Settings, tagger: Tagger | None) -> AbstractAs
     @asynccontextmanager
     async def life() -> AsyncIterator[None]:
         logs.configure(settings)
-        model = model_in_force(settings.model)
-        batcher = MicroBatcher(tagger or _model(settings), lanes=lanes(settings))
-        engine = open_engine(settings.database_url)
-        try:
+        with ExitStack() as held:
+            engine = open_engine(settings.database_url)
+            held.callback(engine.dispose)
             migrate(engine)
+            chosen = choice(engine, settings)
+            batcher = MicroBatcher(tagger or chosen.load(settings).analyze, lanes=lanes(settings))
+            held.callback(batcher.close)
+            model = chosen.about()
             app.state.parts = Parts(
                 settings=settings,
                 engine=engine,
                 desk=Desk(engine, Watched(batcher), settings),
                 batcher=batcher,
                 model=model,
-                rules=Rules.of(settings, model.taxonomy, model.version, model.calibration.errors),
+                rules=_rules(settings, model),
             )
-            with tracing.on():
-                yield
-        finally:
-            batcher.close()
-            engine.dispose()
+            held.enter_context(tracing.on())
+            if tagger is None and settings.model is None:
+                held.enter_context(_follower(app, chosen).running())
+            yield
 
     return life()
 
 
-def _model(settings: Settings) -> Tagger:
-    pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
-    # The first comment loads what is loaded lazily; that should not be a client's.
-    pipeline.analyze([models.Comment("Ready to read.")])
-    return pipeline.analyze
+def _follower(app: FastAPI, chosen: Choice) -> Follower:
+    parts: Parts = app.state.parts
+
+    def take(found: Choice, pipeline: models.Pipeline) -> None:
+        model = found.about()
+        parts.batcher.switch(pipeline.analyze)
+        # A request keeps the parts that it began with.
+        app.state.parts = replace(parts, model=model, rules=_rules(parts.settings, model), fault=None)
+
+    def refused(fault: Fault | None) -> None:
+        app.state.parts = replace(app.state.parts, fault=fault)
+
+    return Follower(parts.engine, parts.settings, chosen, take, refused)
+
+
+def _rules(settings: Settings, model: ModelInForce) -> Rules:
+    return Rules.of(settings, model.taxonomy, model.version, model.calibration.errors)
 
 
 def _version() -> str:

@@ -71,6 +71,7 @@ class _Chunk:
 class _Request:
     analyses: list[models.Analysis | None]
     all_labels: bool
+    tagger: Tagger
     future: "Future[list[models.Analysis]]" = field(default_factory=Future)
     chunks: deque[_Chunk] = field(default_factory=deque)
     left: int = 0
@@ -153,7 +154,7 @@ class MicroBatcher:
 
         Raises `ModelBusyError` if too much waits already. What finds nothing before it is always accepted.
         """
-        request = _cut(comments, all_labels)
+        request = _cut(comments, all_labels, self._tagger)
         if not request.chunks:
             request.future.set_result([])
             return request.future
@@ -165,6 +166,13 @@ class MicroBatcher:
             self._blocked.notify()
         request.future.add_done_callback(lambda _: self._drop(request, queue))
         return request.future
+
+    def switch(self, tagger: Tagger) -> None:
+        """Another tagger reads what comes from now on; what was accepted before ends with its own.
+
+        So no request is read by two, however many batches it takes.
+        """
+        self._tagger = tagger
 
     def close(self) -> None:
         """Accept nothing more, finish what was accepted, end the lanes."""
@@ -195,7 +203,8 @@ class MicroBatcher:
             started = perf_counter()
             try:
                 comments = list(chain.from_iterable(chunk.comments for chunk in batch))
-                analyses = self._tagger(comments, all_labels=batch[0].request.all_labels)
+                request = batch[0].request
+                analyses = request.tagger(comments, all_labels=request.all_labels)
             # Whatever it is, it belongs to those who wait for it; the lane has others to serve.
             except Exception as error:
                 for chunk in batch:
@@ -271,9 +280,9 @@ class _Speed:
         return weight * self._seconds / self._weight if self._weight else 0.0
 
 
-def _cut(comments: Sequence[models.Comment], all_labels: bool) -> _Request:
+def _cut(comments: Sequence[models.Comment], all_labels: bool, tagger: Tagger) -> _Request:
     """Cut a request into chunks of at most one batch; a comment that is larger is a chunk of its own."""
-    request = _Request([None] * len(comments), all_labels)
+    request = _Request([None] * len(comments), all_labels, tagger)
     weights = [len(comment.text) + len(comment.question or "") + _COMMENT for comment in comments]
     sums = [0, *accumulate(weights)]
     start = 0
@@ -293,6 +302,7 @@ def _fits(request: _Request, batch: Sequence[_Chunk]) -> bool:
     parts = [*batch, request.chunks[0]]
     return (
         request.all_labels is batch[0].request.all_labels
+        and request.tagger == batch[0].request.tagger
         and sum(len(chunk.comments) for chunk in parts) <= _BATCH
         and sum(chunk.weight for chunk in parts) <= _WEIGHT
     )

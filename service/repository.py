@@ -29,6 +29,8 @@ from service.tables import comment, comment_touchpoint, mention
 __all__ = [
     "Filters",
     "Page",
+    "arrived_before",
+    "count",
     "count_outdated",
     "delete",
     "delete_customer",
@@ -127,6 +129,20 @@ def delete_older(conn: Connection, tenant: str, before: datetime, limit: int) ->
     oldest = old.order_by(comment.c.occurred_at, comment.c.key).limit(limit)
     # Asked again of each row once it is locked: a replacement may just have made it a newer one.
     return _erase(conn, tenant, comment.c.key.in_(oldest) & is_old)
+
+
+def arrived_before(conn: Connection, tenant: str, key: int | None, limit: int) -> list[StoredComment]:
+    """Comments that came before the one of this key, or all, the last one first."""
+    query = sa.select(comment.c.key).where(comment.c.tenant == tenant)
+    if key is not None:
+        query = query.where(comment.c.key < key)
+    return of_keys(conn, list(conn.scalars(query.order_by(comment.c.key.desc()).limit(limit))))
+
+
+def count(conn: Connection, tenant: str) -> int:
+    """How many comments are stored."""
+    query = sa.select(sa.func.count()).select_from(comment).where(comment.c.tenant == tenant)
+    return conn.scalars(query).one()
 
 
 def count_outdated(conn: Connection, tenant: str, version: str) -> int:

@@ -50,9 +50,10 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default="sqlite:///listenwell.db", description="Where comments are kept, as an SQLAlchemy URL."
     )
-    model: str = Field(
-        default="default",
-        description='The model that tags: "default" (the shipped one), "weightless" or a model folder.',
+    model: str | None = Field(
+        default=None,
+        description='The model that tags: "default" (the shipped one), "weightless" or a model folder, whatever '
+        "is promoted. If not set: the one that `listenwell models promote` put in force, else the shipped one.",
     )
     runtime: Literal["openvino", "onnx", "torch"] = Field(
         default="openvino",

@@ -1,12 +1,13 @@
 """`listenwell train`: labelled comments in, artifact out.
 
 listenwell train --data labelled.jsonl --output runs/mine
+listenwell train --from production --data old.jsonl --output runs/next
 listenwell train --taxonomy my-categories.toml [--data labelled.jsonl] --output runs/mine
 listenwell train --data labels.jsonl --texts pool.jsonl.gz --config run.toml --exam test.jsonl --output runs/mine
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from models import taxonomy
 from models.categories import has_categories
 from training.config import read_config
 from training.data import add_unlabelled, read_corpus
+from training.production import from_production
 
 if TYPE_CHECKING:  # torch stands behind these
     from training.categories.lessons import Stage
@@ -49,6 +51,13 @@ _PLACE = click.Path(exists=True, path_type=Path)
 )
 @click.option("--start", type=_MODEL, help="A model whose weights to go on from.")
 @click.option(
+    "--from",
+    "origin",
+    type=click.Choice(["production"]),
+    help="Go on from the model in force, with the corrections in the store beside --data, what it learnt before.",
+)
+@click.option("--tenant", default="default", show_default=True, help="Whose corrections, with --from.")
+@click.option(
     "--teacher",
     type=_MODEL,
     multiple=True,
@@ -71,6 +80,8 @@ def train(
     texts: tuple[Path, ...],
     config_file: Path | None,
     start: Path | None,
+    origin: str | None,
+    tenant: str,
     teacher: tuple[Path, ...],
     unlabelled: tuple[Path, ...],
     emotions: tuple[Path, ...],
@@ -86,6 +97,7 @@ def train(
             {
                 "--texts": texts,
                 "--start": start,
+                "--from": origin,
                 "--teacher": teacher,
                 "--unlabelled": unlabelled,
                 "--emotions": emotions,
@@ -101,9 +113,14 @@ def train(
     config = read_config(config_file)
     tax = taxonomy.load(taxonomy_file) if taxonomy_file else taxonomy.load()
     settings, files = config.data, labelled_files(data)
-    corpus = read_corpus(
-        files, tax, share=settings.held_out, seed=config.seed, limit=settings.limit, texts=texts
-    )
+    with ExitStack() as held:
+        if origin:
+            _refuse({"--start": start}, "with --from production, which starts from the model in force")
+            start, corrections = held.enter_context(from_production(tenant))
+            files = [*files, corrections]
+        corpus = read_corpus(
+            files, tax, share=settings.held_out, seed=config.seed, limit=settings.limit, texts=texts
+        )
     tests = read_labelled(exam, tax) if exam else []
     barred = [comment.text for comment in tests]
     add_unlabelled(corpus, unlabelled, emotions, barred, limit=settings.unlabelled)

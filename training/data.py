@@ -58,7 +58,8 @@ def read_corpus(
         found = found[:limit] if limit else found
         comments += found
         files.append(_record(path, found))
-    sides = held_out([comment.text for comment in comments], share, seed=seed)
+    customers = [comment.group for comment in comments]
+    sides = held_out([comment.text for comment in comments], share, seed=seed, customers=customers)
     corpus = Corpus(
         training=[comment for comment, held in zip(comments, sides, strict=True) if not held],
         held_out=[comment for comment, held in zip(comments, sides, strict=True) if held],

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 _HASHES, _BAND = 24, 4  # six bands of four: pairs of Jaccard similarity 0.7 meet with probability 0.8
 
 
-def held_out(texts: Sequence[str], share: float, *, seed: int) -> list[bool]:
-    """Which texts are held out: about `share` of the groups of near-duplicates.
+def held_out(
+    texts: Sequence[str], share: float, *, seed: int, customers: Sequence[str | None] = ()
+) -> list[bool]:
+    """Which texts are held out: about `share` of the groups of near-duplicates and of texts of one customer.
 
     The choice depends on the group's own texts and on `seed` alone.
     """
-    groups = group_near_duplicates(texts)
+    groups = group_near_duplicates(texts, customers)
     firsts: dict[int, str] = {}
     for text, group in zip(texts, groups, strict=True):
         words = " ".join(words_of(text))
@@ -26,8 +28,8 @@ def held_out(texts: Sequence[str], share: float, *, seed: int) -> list[bool]:
     return [chosen[group] for group in groups]
 
 
-def group_near_duplicates(texts: Sequence[str]) -> list[int]:
-    """A group number for each text; texts that share a band of their signature are in one group."""
+def group_near_duplicates(texts: Sequence[str], customers: Sequence[str | None] = ()) -> list[int]:
+    """A group number for each text; texts that share a band of their signature, or a customer, are in one group."""
     parents = list(range(len(texts)))
 
     def root(place: int) -> int:
@@ -41,7 +43,11 @@ def group_near_duplicates(texts: Sequence[str]) -> list[int]:
         signature = _signature(words_of(text))
         for band in range(0, _HASHES, _BAND):
             meetings[band, signature[band : band + _BAND]].append(place)
-    for places in meetings.values():
+    theirs: dict[str, list[int]] = defaultdict(list)
+    for place, customer in enumerate(customers):
+        if customer is not None:
+            theirs[customer].append(place)
+    for places in (*meetings.values(), *theirs.values()):
         for place in places[1:]:
             parents[root(place)] = root(places[0])
     return [root(place) for place in range(len(texts))]

@@ -31,8 +31,9 @@ class ModelName:
     @classmethod
     def of(cls, settings: Settings, version: str) -> "ModelName":
         """A folder is named from the root: a worker starts elsewhere."""
-        folder = Path(settings.model)
-        return cls(str(folder.absolute()) if folder.is_dir() else settings.model, settings.runtime, version)
+        name = settings.model or "default"
+        folder = Path(name)
+        return cls(str(folder.absolute()) if folder.is_dir() else name, settings.runtime, version)
 
     def load(self) -> models.Pipeline:
         """On one thread. Raises `ArtifactError` where it is not there, or is another one."""

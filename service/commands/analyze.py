@@ -41,7 +41,9 @@ def analyze(
     masker = masker_of(settings)
     with fetched(input) as file:
         source = open_source(file, columns)
-        pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
+        pipeline = models.load(
+            settings.model or "default", runtime=settings.runtime, threads=settings.threads
+        )
         with delivered(output) if is_url(output) else click.open_file(output, "wb") as out:
             failed = _analyze(source, pipeline, masker, out)
     context.exit(1 if failed else 0)

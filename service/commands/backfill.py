@@ -11,7 +11,6 @@ from typing import IO
 
 import click
 
-import models
 from service import tracing
 from service.analyse import Desk
 from service.cluster.scoring import LOCAL
@@ -28,6 +27,7 @@ from service.jobs.records import Options
 from service.jobs.rejects import line_of, shaped
 from service.jobs.run import ALONE
 from service.metrics import Rules, overview
+from service.promotion.choice import pinned
 from service.remote import fetched, file_name, is_url, shown
 from service.watched import Watched
 
@@ -94,8 +94,8 @@ def backfill(
     options = Options(columns=columns, touchpoint=touchpoint, ids=_stem(input) if id_from_line else None)
     with fetched(input) as file:
         open_source(file, columns)
-        pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
         with tracing.on(), store(settings) as database:
+            settings, pipeline = pinned(database, settings)
             if input == STREAM:
                 stopped = _stream(Desk(database, Watched(pipeline.analyze), settings), options, tenant, tally)
             else:

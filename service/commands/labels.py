@@ -13,7 +13,7 @@ from service.corrections.correction import MAX_ACTOR
 from service.labels import datasets, docbin, jsonl, label_studio
 from service.labels.importing import import_labels
 from service.labels.rows import Row, rows
-from service.model import model_in_force
+from service.promotion.choice import choice
 
 
 class Format(NamedTuple):
@@ -55,8 +55,8 @@ def labels() -> None:
 def export(output: Path, with_audit: bool, name: str | None, tenant: str) -> None:
     """Write every corrected comment with the labels in force. Those of erased comments are gone."""
     settings, form = read_settings(), _format(output, name)
-    taxonomy = model_in_force(settings.model).taxonomy
     with store(settings) as engine:
+        taxonomy = choice(engine, settings).about().taxonomy
         count = form.write(output, rows(engine, tenant, taxonomy, measuring=with_audit), taxonomy)
     click.echo(f"{count} labelled comments")
 
@@ -71,8 +71,8 @@ def import_(file: Path, actor: str, name: str | None, tenant: str) -> None:
     if not 0 < len(actor) <= MAX_ACTOR:
         raise click.BadParameter(f"must have 1 to {MAX_ACTOR} characters", param_hint="--actor")
     settings, form = read_settings(), _format(file, name)
-    taxonomy = model_in_force(settings.model).taxonomy
     with store(settings) as engine:
+        taxonomy = choice(engine, settings).about().taxonomy
         done = import_labels(engine, tenant, form.read(file), taxonomy, actor)
     for error in done.errors:
         click.echo(json.dumps(error), err=True)

@@ -2,7 +2,6 @@
 
 import click
 
-import models
 from service import repository, tracing
 from service.commands.given import read_settings, store, tenant_option
 from service.commands.progress import progress
@@ -12,6 +11,7 @@ from service.jobs.aside import Aside
 from service.jobs.records import LeaseLost
 from service.jobs.rescore import Rescore
 from service.jobs.worker import new_owner
+from service.promotion.choice import pinned
 from service.watched import Watched
 
 
@@ -24,9 +24,9 @@ def rescore(context: click.Context, tenant: str) -> None:
     Runs at low priority. May be stopped, and run again: it goes on with what is left.
     """
     settings = read_settings()
-    pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
     stopped, owner = False, new_owner()
     with tracing.on(), store(settings) as database:
+        settings, pipeline = pinned(database, settings)
         with read(database) as conn:
             left = repository.count_outdated(conn, tenant, pipeline.version)
         new = foreground.rescore_job(tenant, pipeline.version, left)

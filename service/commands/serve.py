@@ -15,11 +15,10 @@ from service.commands.given import read_settings, store
 from service.commands.supervise import supervise
 from service.jobs.storage import folder_of
 from service.keys.access import keys_exist
-from service.model import model_in_force
+from service.promotion.choice import NAMED, choice
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-_NAMED_MODELS = ("default", "weightless")
 
 
 @click.command()
@@ -31,9 +30,9 @@ def serve(context: click.Context, host: str | None, port: int | None, workers: i
     """Serve the API and the page under BentoML, with workers for jobs beside it."""
     settings = read_settings(host=host, port=port, workers=workers)
     address = _address(settings.host)
-    # What is wrong should be said here, once, and not in a worker's log.
-    model_in_force(settings.model)
     with store(settings) as engine:
+        # What is wrong should be said here, once, and not in a worker's log.
+        choice(engine, settings).about()
         keyed = keys_exist(engine)
     if not keyed and not address.is_loopback:
         raise models.InputError(
@@ -91,14 +90,20 @@ def _environment(settings: Settings) -> dict[str, str]:
     url = sa.make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:"):
         url = url.set(database=str(Path(url.database).absolute()))
-    model = settings.model if settings.model in _NAMED_MODELS else str(Path(settings.model).absolute())
-    return {
+    return _model(settings) | {
         "LISTENWELL_DATABASE_URL": url.render_as_string(hide_password=False),
         "LISTENWELL_FILES": str(folder_of(settings)),
-        "LISTENWELL_MODEL": model,
         "LISTENWELL_HOST": settings.host,
         "LISTENWELL_PORT": str(settings.port),
         "LISTENWELL_WORKERS": str(cores.workers(settings)),
         # The word True and nothing else turns BentoML's telemetry off.
         "BENTOML_DO_NOT_TRACK": "True",
     }
+
+
+def _model(settings: Settings) -> dict[str, str]:
+    """Nothing where the store says which model is in force."""
+    if settings.model is None:
+        return {}
+    named = settings.model in NAMED
+    return {"LISTENWELL_MODEL": settings.model if named else str(Path(settings.model).absolute())}

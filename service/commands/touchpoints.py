@@ -8,7 +8,7 @@ from service.commands.given import read_settings, store, tenant_option
 from service.commands.table import output, print_touchpoints
 from service.database import read
 from service.metrics import Rules, overview
-from service.model import model_in_force
+from service.promotion.choice import choice
 from service.routes.given import day
 
 
@@ -20,10 +20,12 @@ from service.routes.given import day
 def touchpoints(from_: str | None, to: str | None, as_json: bool, tenant: str) -> None:
     """Print the metrics of every touchpoint."""
     settings = read_settings()
-    model = model_in_force(settings.model)
-    rules = Rules.of(settings, model.taxonomy, model.version, model.calibration.errors)
-    with store(settings) as engine, read(engine) as conn:
-        found = overview(conn, tenant, rules, from_day=day("from", from_), to_day=day("to", to))
+    days = {"from_day": day("from", from_), "to_day": day("to", to)}
+    with store(settings) as engine:
+        model = choice(engine, settings).about()
+        rules = Rules.of(settings, model.taxonomy, model.version, model.calibration.errors)
+        with read(engine) as conn:
+            found = overview(conn, tenant, rules, **days)
     if as_json:
         click.echo(json.dumps(found, indent=1))
     else:

@@ -3,19 +3,19 @@
 import os
 import signal
 import threading
+from functools import partial
 from types import FrameType
 
 import click
 import sqlalchemy as sa
 
-import models
 from service import logs, tracing
-from service.analyse import Tagger
 from service.commands.given import read_settings, store
 from service.events import deliver
 from service.housekeeping import keep_house
 from service.jobs.aside import Aside, step_back
 from service.jobs.worker import Worker
+from service.promotion.following import Following
 from service.settings import Settings
 from service.watched import Watched
 
@@ -37,10 +37,6 @@ def worker(nice: int, with_parent: bool) -> None:
     if with_parent:
         threading.Thread(target=_watch, args=(os.getppid(), stop), daemon=True).start()
 
-    def load() -> Tagger:
-        pipeline = models.load(settings.model, runtime=settings.runtime, threads=settings.threads)
-        return pipeline.analyze
-
     with tracing.on(), store(settings) as database:
         beside = [
             threading.Thread(target=keep_house, args=(database, stop), name="housekeeping"),
@@ -49,6 +45,7 @@ def worker(nice: int, with_parent: bool) -> None:
         for thread in beside:
             thread.start()
         try:
+            load = partial(Following, database, settings)
             Worker(database, settings, lambda: Watched(Aside(load, nice)), stop).run()
         finally:
             stop.set()

@@ -55,6 +55,7 @@ def row_of(stored: StoredComment, taxonomy: models.Taxonomy, *, train: bool = Tr
         "text_sha256": hash_of(text),
         "question": stored.record.question,
         "draw": "correction",
+        "group": _customer(stored),
         "train": train,
         "labels": _labels(stored, taxonomy),
         "judged": {
@@ -62,6 +63,12 @@ def row_of(stored: StoredComment, taxonomy: models.Taxonomy, *, train: bool = Tr
             "fields": [name for name in OTHERS if any(name in one for one in said)],
         },
     }
+
+
+def _customer(stored: StoredComment) -> str | None:
+    """Stands for whose comment it is, so that one person's words are not on both sides of a split."""
+    record = stored.record
+    return None if record.customer_id is None else hash_of(f"{record.tenant}\0{record.customer_id}")[:16]
 
 
 def hash_of(text: str) -> str:

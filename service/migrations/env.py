@@ -14,10 +14,11 @@ from service.idempotency import tables as idempotency
 from service.jobs import tables as jobs
 from service.keys import tables as keys
 from service.privacy import tables as privacy
+from service.promotion import tables as promotion
 from service.review import tables as review
 from service.settings import Settings
 
-PARTS = (corrections, events, idempotency, jobs, keys, privacy, review)
+PARTS = (corrections, events, idempotency, jobs, keys, privacy, promotion, review)
 """Imported, so that the metadata knows the tables of every part."""
 
 

@@ -1,12 +1,17 @@
 """What is in force: `/v1/taxonomy`, `/v1/models`, `/v1/limits`."""
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
 
 import models
 from service import intake
+from service.answers import rfc3339
+from service.database import read
 from service.listing import MAX_QUERY
+from service.problems import documented
+from service.promotion import repository
 from service.routes.comments import MAX_LIMIT
 from service.routes.given import Given
 
@@ -19,10 +24,17 @@ async def taxonomy(parts: Given) -> dict[str, Any]:
     return parts.model.taxonomy.to_dict()
 
 
-@router.get("/models", summary="The model in force")
-async def models_in_force(parts: Given) -> dict[str, Any]:
-    """Its version, the thresholds of its labels, and its card: data, scores and limits."""
+@router.get("/models", responses=documented(503), summary="The model in force, and those before it")
+def models_in_force(parts: Given) -> dict[str, Any]:
+    """Of the model that answers: version, thresholds of its labels, and its card: data, scores and limits.
+
+    `promoted` is what was put in force last, and since when (null: the shipped model, or one that a setting pins);
+    `fault` says why this process still answers with another one; `registered` are the models that the store knows.
+    """
     model = parts.model
+    with read(parts.engine) as conn:
+        promoted, registered = repository.current(conn), repository.models(conn)
+    pinned = parts.settings.model is not None
     return {
         "models": [
             {
@@ -33,7 +45,20 @@ async def models_in_force(parts: Given) -> dict[str, Any]:
                 "thresholds": dict(model.thresholds),
                 "card": model.card,
             }
-        ]
+        ],
+        "pinned": pinned,
+        "promoted": None
+        if pinned or promoted is None
+        else {"version": promoted.version, "since": rfc3339(promoted.at)},
+        "fault": parts.fault and asdict(parts.fault),
+        "registered": [
+            {
+                "version": one.version,
+                "taxonomy_version": one.taxonomy_version,
+                "registered_at": rfc3339(one.registered_at),
+            }
+            for one in registered
+        ],
     }
 
 

@@ -15,6 +15,7 @@ from service.batching import MicroBatcher
 from service.keys.access import Caller
 from service.metrics import Rules
 from service.model import ModelInForce
+from service.promotion.following import Fault
 from service.settings import Settings
 
 
@@ -28,6 +29,8 @@ class Parts:
     batcher: MicroBatcher
     model: ModelInForce
     rules: Rules
+    fault: Fault | None = None
+    """Why it is not yet with the model that was promoted."""
 
 
 async def parts_of(request: Request) -> Parts:

@@ -50,3 +50,12 @@ def test_short_and_empty_texts_have_a_group() -> None:
     groups = group_near_duplicates(["", "ok", "OK!", ""])
     assert groups[0] == groups[3]
     assert groups[1] == groups[2]
+
+
+def test_one_customers_comments_are_on_one_side() -> None:
+    some = texts(40)
+    customers = ["anna" if at % 4 == 0 else None for at in range(40)]
+    for seed in range(20):
+        sides = held_out(some, 0.5, seed=seed, customers=customers)
+        assert len({side for side, customer in zip(sides, customers, strict=True) if customer}) == 1
+        assert len(set(sides)) == 2

@@ -1,0 +1,35 @@
+"""report.json and report.html of a comparison. The page is drawn from the JSON alone.
+
+write(report, Path("report"))
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from evaluation.report import MEASURES
+
+
+def write(report: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write both into a folder, which is made; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data, page = folder / "report.json", folder / "report.html"
+    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
+    data.write_text(text + "\n", encoding="utf-8")
+    page.write_text(render(report), encoding="utf-8")
+    return [data, page]
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """One self-contained page: no script, no address of another file."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(report=report, names=MEASURES)

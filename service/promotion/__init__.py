@@ -1,0 +1,1 @@
+"""Which model is in force: promoted and rolled back in the store, followed by every process."""

@@ -1,0 +1,89 @@
+"""From corrections in the store to a model that goes on from the one in force."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Engine
+
+import models
+from models.command import main
+from models.loading import facts_of
+from service.analyse import Desk
+from service.corrections.correcting import correct
+from service.corrections.correction import read_correction
+from service.database import read, write
+from service.promotion import repository
+from service.review.tables import audit_draw
+from service.settings import Settings
+from training.production import from_production
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def corrected(
+    engine: Engine, database_url: str, pipeline: models.Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve comments of four customers, ten of them corrected, one of those drawn for the audit."""
+    monkeypatch.setenv("LISTENWELL_DATABASE_URL", database_url)
+    monkeypatch.delenv("LISTENWELL_MODEL", raising=False)
+    settings = Settings(database_url=database_url, audit_rate=0)
+    items = [
+        {"id": f"c{at}", "text": f"Nobody told me why, case {at}.", "customer_id": f"u{at % 4}"}
+        for at in range(12)
+    ]
+    assert not Desk(engine, pipeline.analyze, settings).record(items).errors
+    said = read_correction(
+        {"labels": {"add": ["poor_communication"], "remove": []}, "actor": "anna"}, pipeline.taxonomy, "key"
+    )
+    with write(engine) as conn:
+        keys = {number: correct(conn, "default", f"c{number}", said).stored.key for number in range(10)}
+        drawn = {
+            "tenant": "default",
+            "lot": 0.5,
+            "probability": 0.02,
+            "model_version": "m",
+            "tags": [],
+            "wanted": 1,
+        }
+        now = {"answered": 0, "drawn_at": _now(conn)}
+        conn.execute(audit_draw.insert().values(comment_key=keys[3], **drawn, **now))
+
+
+def _now(conn: object) -> object:
+    from service.clock import database_time
+
+    return database_time(conn)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("corrected")
+def test_what_is_taken_from_the_store() -> None:
+    with from_production("default") as (start, file):
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert facts_of(start).version == facts_of("default").version
+    assert {row["id"] for row in rows} == {f"c{number}" for number in range(10)} - {"c3"}
+    groups = {row["id"]: row["group"] for row in rows}
+    assert groups["c0"] == groups["c4"] == groups["c8"] != groups["c1"]
+    assert "u0" not in groups.values()
+    assert not file.exists()
+    with pytest.raises(models.InputError, match="nobody corrected") as caught, from_production("other"):
+        pass
+    assert caught.value.code == "nothing_to_train"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("corrected")
+def test_a_model_goes_on_from_the_one_in_force(engine: Engine, databases: object, tmp_path: Path) -> None:
+    output, corpus = tmp_path / "next", str(ROOT / "training" / "corpus")
+    smoke = ["--config", str(ROOT / "training" / "runs" / "smoke.toml")]
+    done = CliRunner().invoke(
+        main, ["train", "--from", "production", "--data", corpus, *smoke, "--output", str(output)]
+    )
+    assert done.exit_code == 0, done.output
+    card = json.loads((output / "card.json").read_text())
+    assert card["training"]["start"]["version"] == facts_of("default").version
+    assert "Nobody told me why" not in "".join(file.read_text() for file in output.glob("*.json"))
+    with read(engine) as conn:
+        assert repository.current(conn) is None
