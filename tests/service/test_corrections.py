@@ -83,7 +83,9 @@ def test_a_correction_counts_at_once_and_the_models_word_stays(client: TestClien
     ]
     assert (said["actor"], said["note"], said["source"]) == ("anna", SLOW["note"], "api")
     assert counts(client) == {"unresolved_issue": 1, "inadequate_support": 1}
-    assert 'title="Difficulty in resolving issues · Inadequate support"' in client.get("/all").text
+    story = client.get("/all").text
+    assert '<mark class="issue" title="Inadequate support">nobody ever fixed my bill.</mark>' in story
+    assert '<mark class="issue" title="Difficulty in resolving issues">' in story
     assert [one["id"] for one in client.get("/v1/comments?issue=inadequate_support").json()["comments"]] == [
         "b"
     ]

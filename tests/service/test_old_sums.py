@@ -33,7 +33,7 @@ def test_old_comments_are_counted(
             )
             repository.save(conn, record, make_analysis(**found[number % 4]), LATE)
     with write(engine) as conn:
-        command.downgrade(alembic_config(conn), "-1")
+        command.downgrade(alembic_config(conn), "0006")
         left = set(conn.scalars(sa.select(rollup.c.measure)))
     assert not {name for name in left if name.startswith(("effort", "loyalty")) or "squares" in name}
     assert {"sentiment_sum", "empathy_n"} < left
