@@ -62,7 +62,7 @@ def measure(
         few, many = workload.take(_FEW), workload.take(number)
         try:
             with Noise() as noise:
-                little, large = (_run(texts, folder, f"{count}-{len(texts)}") for texts in (few, many))
+                little, large = (run(texts, folder, f"{count}-{len(texts)}") for texts in (few, many))
             found.pipeline.append(pipeline.round(many).rate)
         except Absent as reason:
             found.absent = str(reason)
@@ -74,8 +74,8 @@ def measure(
     return found
 
 
-def _run(texts: Sequence[str], folder: Path, name: str) -> tuple[float, float]:
-    """Processor seconds and seconds of the clock of the whole command."""
+def run(texts: Sequence[str], folder: Path, name: str) -> tuple[float, float]:
+    """Processor seconds and seconds of the clock of the whole command. Raises `Absent` if it fails."""
     file = folder / f"{name}.parquet"
     _write(texts, file)
     environment = os.environ | one_thread() | {"LISTENWELL_DATABASE_URL": f"sqlite:///{folder / name}.db"}
