@@ -19,7 +19,7 @@ class Network(nn.Module):
         super().__init__()
         self.encoder = _encoder(config, dropout)
         # An MPNet has no segments: its separators alone tell the question from the answer.
-        self._segmented = config.architecture == "bert"
+        self._is_bert = config.architecture == "bert"
         # A clause is judged by its own words and, beside them, by the window it stands in.
         self.heads = nn.Sequential(
             nn.Linear(2 * config.hidden_size, config.head_size),
@@ -28,15 +28,19 @@ class Network(nn.Module):
             nn.Linear(config.head_size, width),
         )
 
-    def forward(self, ids: Tensor, segments: Tensor, mask: Tensor, pooling: Tensor) -> Tensor:
-        """(B, T) ids, segments, mask and (B, S, T) pooling → (B, S, width) logits."""
-        more = {"token_type_ids": segments} if self._segmented else {}
-        tokens = self.encoder(input_ids=ids, attention_mask=mask, **more).last_hidden_state
+    def forward(
+        self, ids: Tensor, segments: Tensor, positions: Tensor, windows: Tensor, pooling: Tensor
+    ) -> Tensor:
+        """A `packing.Batch`, array by array: R rows of T tokens → (R, S, width) logits of S clauses."""
+        together = windows.unsqueeze(2) == windows.unsqueeze(1)
+        more = {"token_type_ids": segments, "position_ids": positions} if self._is_bert else {}
+        found = self.encoder(input_ids=ids, attention_mask=together.unsqueeze(1), **more)
+        tokens = found.last_hidden_state
         pooling = pooling.to(tokens.dtype)
-        clauses = torch.matmul(pooling, tokens)
-        share = mask.to(tokens.dtype).unsqueeze(-1)
-        window = (tokens * share).sum(dim=1, keepdim=True) / share.sum(dim=1, keepdim=True)
-        return self.heads(torch.cat([clauses, window.expand_as(clauses)], dim=-1))  # type: ignore[no-any-return]
+        same = together.to(tokens.dtype)
+        window = torch.matmul(pooling, same / same.sum(dim=2, keepdim=True))
+        both = torch.matmul(torch.cat([pooling, window], dim=1), tokens)
+        return self.heads(torch.cat(both.chunk(2, dim=1), dim=-1))  # type: ignore[no-any-return]
 
 
 def _encoder(config: EncoderConfig, dropout: float) -> nn.Module:

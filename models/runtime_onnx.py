@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from models.encoder import Batch
 from models.errors import ArtifactError
 from models.heads import Scores
+from models.packing import Batch
 
 
 class OnnxRuntime:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from models.encoder import Batch
 from models.errors import ArtifactError
 from models.heads import Scores
+from models.packing import Batch
 
-_NAMES = ("ids", "segments", "mask", "pooling")
+_NAMES = ("ids", "segments", "positions", "windows", "pooling")
 
 
 class OpenVinoRuntime:

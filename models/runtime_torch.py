@@ -4,8 +4,8 @@ import torch
 
 from models.artifact import Artifact
 from models.category_network import network_of
-from models.encoder import Batch
 from models.heads import Scores
+from models.packing import Batch
 from models.weights import load_weights
 
 
@@ -20,7 +20,6 @@ class TorchRuntime:
 
     def forward(self, batch: Batch) -> Scores:
         """See `Runtime.forward`."""
-        arrays = (batch.ids, batch.segments, batch.mask, batch.pooling)
         with torch.inference_mode():
-            scores = self._network(*(torch.from_numpy(array).to(self._device) for array in arrays))
+            scores = self._network(*(torch.from_numpy(array).to(self._device) for array in batch.arrays))
         return scores.cpu().numpy()  # type: ignore[no-any-return]

@@ -2,7 +2,7 @@
 
     uvicorn --factory service.app:create_app
 
-`listenwell serve` runs the same application under BentoML (`service/bento.py`).
+`listenwell serve` runs it in several processes (`service/answering.py`), BentoML in its own (`service/bento.py`).
 """
 
 import tomllib

@@ -1,4 +1,4 @@
-"""The service under BentoML: as many processes as there are cores, each with the application and the model in it.
+"""The service under BentoML, for its containers and its cloud: the application and the model in each process.
 
     bentoml serve            in the root of the tree; bentofile.yaml names this module
     bentoml build
@@ -18,7 +18,6 @@ from starlette.types import Receive, Scope, Send
 
 from service.bento_doors import Front
 from service.cores import workers
-from service.parent import end_with_launcher
 from service.settings import Settings
 
 SETTINGS = Settings()
@@ -28,7 +27,6 @@ SETTINGS = Settings()
 async def _life(door: Starlette) -> AsyncIterator[None]:
     from service.app import create_app
 
-    end_with_launcher()
     app = create_app(SETTINGS)
     door.state.app = app
     async with app.router.lifespan_context(app):

@@ -5,11 +5,8 @@ that nobody collects, a task and a timer for every request. So all requests go t
 doorkeeper, before BentoML sees them; it keeps its processes and their start and end.
 """
 
-from bentoml._internal.server.http.access import AccessLogMiddleware
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
-
-_PROBES = ["/healthz", "/readyz"]
 
 
 class Front:
@@ -17,14 +14,7 @@ class Front:
 
     def __init__(self, app: ASGIApp, ours: ASGIApp) -> None:
         self.app = app
-        self.ours = AccessLogMiddleware(
-            ours,
-            has_request_content_length=True,
-            has_request_content_type=True,
-            has_response_content_length=True,
-            has_response_content_type=True,
-            skip_paths=_PROBES,
-        )
+        self.ours = ours
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on start and end, and nothing else."""

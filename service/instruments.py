@@ -1,21 +1,25 @@
 """What Prometheus is told of requests: how many by route template, their latency and the model's, the comments.
 
 Templates and not paths, and no tenant, id or key, so that the number of series is bounded whoever asks for what.
-Where several processes serve (PROMETHEUS_MULTIPROC_DIR, which BentoML sets), each answers for all. What is known
-of the store is in `service/gauges.py`.
+Where several processes serve (PROMETHEUS_MULTIPROC_DIR, which `listenwell serve` sets), each answers for all. What is
+known of the store is in `service/gauges.py`.
 """
 
+import logging
 import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, multiprocess
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("listenwell.access")
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
 _REQUESTS = prometheus_client.Counter(
@@ -40,11 +44,12 @@ _MODEL_COMMENTS = prometheus_client.Histogram(
     "Comments that one request gives to the model.",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
 )
+_PROBES = frozenset({"/healthz", "/readyz"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Instruments:
-    """ASGI middleware that counts and times requests."""
+    """ASGI middleware that counts, times and logs requests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -67,8 +72,12 @@ class Instruments:
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             route = getattr(scope.get("route"), "path", None) or "none"
+            seconds = time.perf_counter() - start
             _REQUESTS.labels(method, route, status).inc()
-            _SECONDS.labels(method, route).observe(time.perf_counter() - start)
+            _SECONDS.labels(method, route).observe(seconds)
+            if scope["path"] not in _PROBES:
+                # Without the query, which may name a customer, and quoted, so that a line stays a line.
+                log.info("%s %s %d %.1f ms", method, quote(scope["path"]), status, 1_000 * seconds)
 
 
 def count(door: str, results: Sequence[dict[str, Any]], errors: int) -> None:

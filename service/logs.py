@@ -11,7 +11,7 @@ from service import request_id, tracing
 from service.answers import rfc3339
 from service.settings import Settings
 
-_OTHERS = ("bentoml", "circus", "uvicorn", "uvicorn.access", "uvicorn.error")
+_OTHERS = ("bentoml", "uvicorn", "uvicorn.error")
 """Loggers of the servers we run under, which bring handlers of their own."""
 
 

@@ -10,21 +10,12 @@ import os
 import signal
 import sys
 
-LAUNCHER = "LISTENWELL_LAUNCHER"
-"""Where a launcher notes its process id for those that it starts."""
 _PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent() -> None:
-    """Have SIGTERM sent to this process when its parent ends."""
+def end_with_parent(parent: int | None = None) -> None:
+    """Have SIGTERM sent to this process when its parent ends, or now if that is not `parent` any more."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def end_with_launcher() -> None:
-    """The same for a process that the launcher started, if one did; it may have ended before we asked."""
-    launcher = os.environ.get(LAUNCHER)
-    if sys.platform == "linux" and launcher is not None:
-        end_with_parent()
-        if os.getppid() != int(launcher):
+        if parent is not None and os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -100,22 +100,16 @@ class House:
         if not answering:
             # A server that is only just starting has nothing to lose.
             return None
-        below = [one for one in self.family.values() if one.pid != self.serve.pid]
         if target == "serve, all of it":
             self._kill_family()
-        elif target == "serve, the first process":
-            self.serve.kill()
         else:
-            launcher = next((one for one in below if _is(one, "service.bento_launch")), None)
-            return launcher and _kill(launcher)
+            self.serve.kill()
         return self.serve.pid
 
     def answering(self) -> list[psutil.Process]:
         """The processes of the API that listen by now."""
         self._look_round()
-        return [
-            one for one in self.family.values() if _is(one, "_bentoml_impl.worker.service") and _listens(one)
-        ]
+        return [one for one in self.family.values() if _listens(one)]
 
     def close(self) -> None:
         """Kill all."""

@@ -8,9 +8,10 @@ from tokenizers import Tokenizer
 from evaluation.base_encoder import base_encoder_path
 from models import taxonomy
 from models.artifact import EncoderConfig, seal, write_config, write_json
-from models.encoder import Windows, collate
+from models.encoder import Windows
 from models.heads import Calibration, Layout
 from models.network import Network
+from models.packing import collate
 from models.pipeline import read
 from models.schema import Comment
 from models.weights import round_weights, save_weights

@@ -1,6 +1,6 @@
 """Labelled comments as the loop takes them: token ids, which clause is in which sentence, and the targets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from evaluation.gold import LabelledComment, Labels
-from models.encoder import Window, Windows, collate
+from models.encoder import Windows
 from models.heads import LEVELS, Layout, Scores
+from models.packing import Window, collate
 from models.pipeline import read
 from models.schema import Comment
 from models.segments import Span
@@ -49,7 +50,7 @@ class TrainingBatch:
     logits, of those rows that `taught` marks; None where no row has any. The rest as in `Example`, stacked.
     """
 
-    inputs: tuple[Tensor, Tensor, Tensor, Tensor]
+    inputs: tuple[Tensor, ...]
     membership: Tensor
     sentences: Tensor
     detected: Tensor
@@ -108,6 +109,18 @@ def with_soft(example: Example, soft: Scores) -> Example:
     return replace(example, soft=soft[: len(example.sentence_of)].astype(np.float16))
 
 
+def by_length(examples: Sequence[Example], tokens: int) -> Iterator[list[int]]:
+    """Places of examples of similar length, shortest first, as many as fit in a budget of padded tokens."""
+    batch: list[int] = []
+    for place in sorted(range(len(examples)), key=lambda i: len(examples[i].window.ids)):
+        if batch and len(examples[place].window.ids) * (len(batch) + 1) > tokens:
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
 def make_batch(examples: Sequence[Example]) -> TrainingBatch:
     """Pad examples to one shape."""
     inputs = collate([example.window for example in examples])
@@ -118,10 +131,8 @@ def make_batch(examples: Sequence[Example]) -> TrainingBatch:
     for row, example in enumerate(examples):
         membership[row, example.sentence_of, range(len(example.sentence_of))] = True
         sentences[row, : len(example.sentences)] = example.sentences
-    arrays = (inputs.ids, inputs.segments, inputs.mask, inputs.pooling)
-    ids, segments, mask, pooling = (torch.from_numpy(array) for array in arrays)
     return TrainingBatch(
-        inputs=(ids, segments, mask, pooling),
+        inputs=tuple(torch.from_numpy(array) for array in inputs.arrays),
         membership=torch.from_numpy(membership),
         sentences=torch.from_numpy(sentences),
         detected=torch.from_numpy(np.stack([example.detected for example in examples])),

@@ -20,14 +20,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.encoder import Batch
 from models.heads import Scores
 from models.network import Network
+from models.packing import Batch
 from models.runtime_onnx import OnnxRuntime
 from models.weights import pack_rows
 
 SAMPLES = 300
-_INPUTS = ["ids", "segments", "mask", "pooling"]
+_INPUTS = ["ids", "segments", "positions", "windows", "pooling"]
 # Cheap beside the products, and best left exact.
 _IN_FLOAT = ["Add", "Mul", "Sub", "Div", "ReduceMean", "ReduceSum", "Softmax", "Erf"]
 
@@ -40,7 +40,7 @@ def export_onnx(network: Network, samples: Sequence[Batch], file: Path) -> float
     """
     network.eval()
     first = samples[0]
-    arrays = tuple(torch.from_numpy(a) for a in (first.ids, first.segments, first.mask, first.pooling))
+    arrays = tuple(torch.from_numpy(array) for array in first.arrays)
     with torch.inference_mode():
         expected = network(*arrays).numpy()
     with tempfile.TemporaryDirectory() as folder:
@@ -87,8 +87,8 @@ def _serving(network: Network) -> nn.Module:
 
 
 def _export(module: nn.Module, arrays: tuple[Tensor, ...], file: Path) -> None:
-    axes = {name: {0: "windows", 1: "tokens"} for name in _INPUTS[:3]}
-    axes |= {"pooling": {0: "windows", 1: "clauses", 2: "tokens"}, "scores": {0: "windows", 1: "clauses"}}
+    axes = {name: {0: "rows", 1: "tokens"} for name in _INPUTS[:-1]}
+    axes |= {"pooling": {0: "rows", 1: "clauses", 2: "tokens"}, "scores": {0: "rows", 1: "clauses"}}
     with warnings.catch_warnings():
         # The older exporter is on its way out, but only its graphs keep attention in one piece.
         warnings.simplefilter("ignore")

@@ -26,11 +26,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from evaluation.scores import average_precision
-from models.encoder import batches
 from models.heads import Layout, Scores
 from models.network import Network
 from training.config import RunConfig
-from training.examples import Example, TrainingBatch, make_batch
+from training.examples import Example, TrainingBatch, by_length, make_batch
 from training.loss import Objective, pool, rarity_weights
 
 Report = Callable[[int, int, float], None]
@@ -143,8 +142,7 @@ class Trainer:
         rate = _rate(self.progress.step / steps, loop.warmup)
         for group in self._optimizer.param_groups:
             group["lr"] = group["peak"] * rate
-        ids, segments, mask, pooling = batch.inputs
-        loss: Tensor = objective(self._twin(ids, segments, mask, pooling).float(), batch)
+        loss: Tensor = objective(self._twin(*batch.inputs).float(), batch)
         self._twin.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._take_gradients()
@@ -228,7 +226,7 @@ def predict(network: Network, examples: Sequence[Example], layout: Layout) -> Sc
     """Comment logits, shape (examples, layout.width - 1), without dropout."""
     network.eval()
     pooled = np.zeros((len(examples), layout.width - 1), dtype=np.float32)
-    for places in batches([len(example.window.ids) for example in examples], 4096):
+    for places in by_length(examples, 4096):
         batch = make_batch([examples[place] for place in places])
         pooled[places] = pool(network(*batch.inputs).float(), batch.clauses, layout).numpy()
     return pooled

@@ -14,11 +14,12 @@ from tokenizers import Tokenizer
 from evaluation.gold import LabelledComment
 from models import taxonomy
 from models.artifact import MANIFEST, EncoderConfig, seal, write_config, write_json
-from models.encoder import Batch, Encoder, Windows, collate
+from models.encoder import Encoder, Windows
 from models.errors import ArtifactError, InputError
 from models.heads import Calibration, Layout, Scores
 from models.loading import facts_of
 from models.network import Network
+from models.packing import Batch, collate
 from models.pipeline import Pipeline, read
 from models.runtime_openvino import OpenVinoRuntime
 from models.taxonomy import Taxonomy

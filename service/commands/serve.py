@@ -10,7 +10,7 @@ import click
 import sqlalchemy as sa
 
 import models
-from service import cores
+from service import cores, logs
 from service.commands.given import read_settings, store
 from service.commands.supervise import supervise
 from service.jobs.storage import folder_of
@@ -18,16 +18,13 @@ from service.keys.access import keys_exist
 from service.promotion.choice import NAMED, choice
 from service.settings import Settings
 
-ROOT = Path(__file__).parents[2]
-
 
 @click.command()
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that answer; one a core if not given.")
-@click.pass_context
-def serve(context: click.Context, host: str | None, port: int | None, workers: int | None) -> None:
-    """Serve the API and the page under BentoML, with workers for jobs beside it."""
+def serve(host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve the API and the page, one process a core, with workers for jobs beside them."""
     settings = read_settings(host=host, port=port, workers=workers)
     address = _address(settings.host)
     with store(settings) as engine:
@@ -42,14 +39,10 @@ def serve(context: click.Context, host: str | None, port: int | None, workers: i
         )
     _check_free(address, settings.port)
     _announce(address, settings, keyed=keyed)
-    environment = os.environ | _environment(settings)
-    # -P: a folder named "service" where the command was typed is not ours.
-    command = [sys.executable, "-P", "-m", "service.bento_launch", "serve", "service.bento:Listenwell"]
-    command += ["--working-dir", str(ROOT), "--host", str(address), "--port", str(settings.port)]
-    if not settings.job_workers:
-        # In place of this process, so that signals reach it.
-        os.execve(sys.executable, command, environment)
-    context.exit(supervise(command, settings.job_workers, environment))
+    logs.configure(settings)
+    supervise(
+        settings, str(address), settings.port, cores.workers(settings), os.environ | _environment(settings)
+    )
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
@@ -86,7 +79,7 @@ def _announce(
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """The settings in force, for the processes to come; paths made absolute, for they start elsewhere."""
+    """The settings in force, for the workers beside; paths made absolute, wherever they look from."""
     url = sa.make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:"):
         url = url.set(database=str(Path(url.database).absolute()))
@@ -95,9 +88,6 @@ def _environment(settings: Settings) -> dict[str, str]:
         "LISTENWELL_FILES": str(folder_of(settings)),
         "LISTENWELL_HOST": settings.host,
         "LISTENWELL_PORT": str(settings.port),
-        "LISTENWELL_WORKERS": str(cores.workers(settings)),
-        # The word True and nothing else turns BentoML's telemetry off.
-        "BENTOML_DO_NOT_TRACK": "True",
     }
 
 

@@ -1,87 +1,201 @@
-"""A server with workers beside it: starts them, starts a worker again that died, stops them together.
+"""Processes that answer and workers beside them: starts them, starts again what died, stops them together.
 
-The models of the workers step back for the server (`service/jobs/aside.py`), so that live traffic goes first.
+    supervise(settings, "127.0.0.1", 3000, answering=2, environment={…})
+
+Those that answer are forked where the system can do that, from a process that has imported the application once: they
+are ready sooner, and share the memory of it. The models of the workers step back for them (`service/jobs/aside.py`).
 """
 
+import multiprocessing
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from importlib import import_module
 from types import FrameType
+from typing import Protocol
 
 from service.jobs.aside import NICE
 from service.parent import end_with_parent
+from service.settings import Settings
 
 _LOOK = 0.2
+_FIRST_WORKER = 2.0
+"""Seconds after which the workers start: until then the processor is for those that answer."""
 _LONG_LIFE = 60.0
 _LONGEST_PAUSE = 30.0
 _LAST_BATCH = 30.0
-"""Seconds that a worker has for the batch at hand; nothing is lost if it is killed then."""
+"""Seconds that a process has for what is at hand; nothing is lost if it is killed then."""
+_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def supervise(server: Sequence[str], workers: int, environment: Mapping[str, str]) -> int:
-    """Run the server until it ends or a signal says so; the answer is its exit status."""
+def supervise(
+    settings: Settings, address: str, port: int, answering: int, environment: Mapping[str, str]
+) -> None:
+    """Serve until a signal says so; then ask all to stop, and wait for them."""
     stop = threading.Event()
 
     def asked(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _SIGNALS:
         signal.signal(number, asked)
-    # In groups of their own: Ctrl-C is for this process, which tells them in turn.
-    process = subprocess.Popen(server, env=environment, process_group=0, preexec_fn=end_with_parent)
-    beside = [Beside(environment) for _ in range(workers)]
-    while process.poll() is None and not stop.wait(_LOOK):
-        for one in beside:
-            one.look()
-    for one in beside:
-        one.tell()
-    if process.poll() is None:
-        process.terminate()
-    status = process.wait()
+    metrics = _one_set_of_metrics()
+    # Once, for all that are forked.
+    import_module("service.app")
+    kept = [Kept(Answering(settings, address, port)) for _ in range(answering)]
+    kept += [Kept(Working(environment), first=_FIRST_WORKER) for _ in range(settings.job_workers)]
+    try:
+        while not stop.wait(_LOOK):
+            for one in kept:
+                one.look()
+    finally:
+        _end([one.child for one in kept])
+        shutil.rmtree(metrics, ignore_errors=True)
+
+
+def _one_set_of_metrics() -> str:
+    """Have the processes count in files that each can read; it must be known before anything is counted."""
+    os.environ[_METRICS] = os.environ.get(_METRICS) or tempfile.mkdtemp(prefix="listenwell-metrics-")
+    return os.environ[_METRICS]
+
+
+def _end(children: "list[Child]") -> None:
+    for one in children:
+        if one.alive():
+            one.tell()
     deadline = time.monotonic() + _LAST_BATCH
-    for one in beside:
+    for one in children:
         one.end(deadline)
-    return status
 
 
-class Beside:
-    """One worker process, started again when it dies; the sooner it dies, the later."""
+class Child(Protocol):
+    """A process that can be started more than once."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self._pause = 1.0
-        self._due = 0.0
-        self._start()
+    def start(self) -> None:
+        """Start it."""
 
-    def look(self) -> None:
-        """Start it again if it is due."""
-        if self._process.poll() is None:
-            return
-        if not self._due:
-            lived = time.monotonic() - self._started
-            self._pause = 1.0 if lived > _LONG_LIFE else min(2 * self._pause, _LONGEST_PAUSE)
-            self._due = time.monotonic() + self._pause
-        elif time.monotonic() > self._due:
-            self._start()
+    def alive(self) -> bool:
+        """Whether it runs. False before the first start."""
 
     def tell(self) -> None:
-        """Ask it to stop behind the batch at hand."""
-        if self._process.poll() is None:
+        """Ask it to stop behind what is at hand."""
+
+    def end(self, deadline: float) -> None:
+        """Wait for it, but not longer than until then, by `time.monotonic`."""
+
+
+class Kept:
+    """A child that is started again when it dies; the sooner it died, the later."""
+
+    def __init__(self, child: Child, first: float = 0.0) -> None:
+        self.child = child
+        self._pause = 1.0
+        self._started = 0.0
+        self._due = time.monotonic() + first
+        self.look()
+
+    def look(self) -> None:
+        """Start it if it is due."""
+        now = time.monotonic()
+        if self.child.alive():
+            return
+        if not self._due:
+            self._pause = 1.0 if now - self._started > _LONG_LIFE else min(2 * self._pause, _LONGEST_PAUSE)
+            self._due = now + self._pause
+        elif now >= self._due:
+            self.child.start()
+            self._started, self._due = now, 0.0
+
+
+class Answering:
+    """A process that answers requests."""
+
+    def __init__(self, settings: Settings, address: str, port: int) -> None:
+        forks = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
+        self._context = multiprocessing.get_context("fork" if forks else "spawn")
+        self._given = settings, address, port, os.getpid()
+        self._process: multiprocessing.process.BaseProcess | None = None
+
+    def start(self) -> None:
+        """See `Child`."""
+        self._process = self._context.Process(target=_answer, args=self._given)  # type: ignore[attr-defined]
+        self._process.start()
+
+    def alive(self) -> bool:
+        """See `Child`."""
+        return self._process is not None and self._process.is_alive()
+
+    def tell(self) -> None:
+        """See `Child`."""
+        if self._process is not None:
             self._process.terminate()
 
     def end(self, deadline: float) -> None:
-        """Wait for it, but not longer than until then."""
+        """See `Child`."""
+        if self._process is None:
+            return
+        self._process.join(max(deadline - time.monotonic(), 0))
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+
+def _answer(settings: Settings, address: str, port: int, parent: int) -> None:
+    from service.answering import answer
+
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    # A group of its own: Ctrl-C is for the first process, which tells this one in turn.
+    os.setpgid(0, 0)
+    end_with_parent(parent)
+    answer(settings, address, port)
+
+
+class Working:
+    """A worker process for jobs."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """See `Child`."""
+        # -P: a folder named "models" where the command was typed is not ours.
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "models.command",
+            "worker",
+            "--nice",
+            str(NICE),
+            "--with-parent",
+        ]
+        # A session of its own: Linux shares the processor out among sessions before it looks at priorities.
+        self._process = subprocess.Popen(command, env=self._environment, start_new_session=True)
+
+    def alive(self) -> bool:
+        """See `Child`."""
+        return self._process is not None and self._process.poll() is None
+
+    def tell(self) -> None:
+        """See `Child`."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def end(self, deadline: float) -> None:
+        """See `Child`."""
+        if self._process is None:
+            return
         try:
             self._process.wait(max(deadline - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-    def _start(self) -> None:
-        command = [sys.executable, "-m", "models.command", "worker", "--nice", str(NICE), "--with-parent"]
-        # A session of its own: Linux shares the processor out among sessions before it looks at priorities.
-        self._process = subprocess.Popen(command, env=self._environment, start_new_session=True)
-        self._started, self._due = time.monotonic(), 0.0

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 import models
 from models import Comment
 from models.artifact import open_artifact
-from models.encoder import Windows, batches, collate
+from models.encoder import Windows
 from models.errors import ArtifactError
 from models.loading import Runtime
 from models.pipeline import read
@@ -112,19 +112,3 @@ def test_no_readings_give_no_scores(served: models.Pipeline) -> None:
 def test_signs_the_tokenizer_drops_still_have_scores(served: models.Pipeline) -> None:
     analysis = served.analyze([Comment("\u200d\u200d a; \u0301\u0301 b 1")])[0]
     assert analysis.status == "analyzed"
-
-
-def test_batches_are_of_similar_length_and_within_the_budget() -> None:
-    lengths = [5, 60, 7, 300, 6, 64, 5]
-    found = list(batches(lengths, tokens=128))
-    assert sorted(place for batch in found for place in batch) == list(range(7))
-    assert [300] in [[lengths[place] for place in batch] for batch in found]
-    for batch in found:
-        assert len(batch) == 1 or max(lengths[place] for place in batch) * len(batch) <= 128
-
-
-def test_pooling_rows_are_means(windows: Windows) -> None:
-    batch = collate([w for of in windows.cut(readings("Agent was kind but rather rude", "Late")) for w in of])
-    sums = batch.pooling.sum(axis=2)
-    assert sums[0] == pytest.approx([1, 1])
-    assert sums[1] == pytest.approx([1, 0])

@@ -55,8 +55,10 @@ def test_json_lines_say_what_went_wrong_and_in_which_request(tmp_path: Path, lin
         body = {"comments": [{"id": "c1", "text": "My card is 4111 1111."}]}
         answer = client.post("/v1/comments", json=body, headers={"X-Request-Id": "abc-1"})
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, "abc-1")
-    (line,) = [json.loads(line) for line in lines.getvalue().splitlines()]
-    assert line["request_id"] == "abc-1"
+    access, line = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert {line["request_id"], access["request_id"]} == {"abc-1"}
+    assert (access["logger"], access["level"]) == ("listenwell.access", "info")
+    assert re.fullmatch(r"POST /v1/comments 500 [0-9.]+ ms", access["message"])
     assert (line["level"], line["logger"], line["message"]) == ("error", "listenwell", "POST /v1/comments")
     assert "RuntimeError: something inside" in line["exception"]
     assert "4111" not in lines.getvalue()
@@ -78,7 +80,20 @@ def test_two_requests_at_once_keep_their_ids(tmp_path: Path, lines: io.StringIO)
 
     with application(tmp_path, "json", tagger) as client:
         client.post("/v1/analyze", json={"comments": [{"text": "a"}]}, headers={"X-Request-Id": "outer"})
-    assert [json.loads(line)["request_id"] for line in lines.getvalue().splitlines()] == ["outer"]
+    told = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [(line["logger"], line["request_id"]) for line in told] == [
+        ("listenwell.access", "inner"),
+        ("listenwell.access", "outer"),
+        ("listenwell", "outer"),
+    ]
+
+
+def test_a_line_on_a_request_is_one_line_without_its_query(tmp_path: Path, lines: io.StringIO) -> None:
+    with application(tmp_path, "text") as client:
+        client.get("/v1/nothing%0Ahere?customer_id=u-7")
+        client.get("/healthz")
+    (line,) = lines.getvalue().splitlines()
+    assert "GET /v1/nothing%0Ahere 404" in line
 
 
 def test_the_database_does_not_tell_what_was_in_a_statement(

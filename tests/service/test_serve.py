@@ -69,6 +69,9 @@ def test_it_serves_and_stops_cleanly(tmp_path: Path) -> None:
         assert result["outcome"] == "created"
         # Both workers read the one database.
         assert {httpx2.get(f"{url}/v1/comments/a").status_code for _ in range(8)} == {200}
+        # And each answers for what all have counted.
+        told = httpx2.get(f"{url}/metrics").text
+        assert 'requests_total{method="GET",route="/v1/comments/{id:path}",status="200"} 8.0' in told
         # And so does the worker beside them.
         rows = b"".join(b'{"id":"j%d","text":"The app crashes."}\n' % number for number in range(100))
         job = httpx2.post(f"{url}/v1/jobs?format=jsonl", content=rows, timeout=20)

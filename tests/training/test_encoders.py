@@ -10,9 +10,10 @@ import torch
 from tokenizers import Tokenizer
 
 from evaluation.base_encoder import base_encoder_path
-from models.encoder import Windows, collate
+from models.encoder import Windows
 from models.errors import ArtifactError, InputError
 from models.network import Network
+from models.packing import collate
 from models.pipeline import read
 from models.runtime_onnx import OnnxRuntime
 from models.schema import Comment
@@ -68,9 +69,8 @@ def test_a_teacher_reads_alike_in_torch_and_onnx(tmp_path: Path) -> None:
     assert one.ids[0, 0] == tokenizer.token_to_id("<s>")
     assert export_onnx(network, [one, two], tmp_path / "model.onnx") < 1e-4
     # A second length: nothing of the first was baked in.
-    arrays = (two.ids, two.segments, two.mask, two.pooling)
     with torch.inference_mode():
-        expected = network(*(torch.from_numpy(array) for array in arrays)).numpy()
+        expected = network(*(torch.from_numpy(array) for array in two.arrays)).numpy()
     served = OnnxRuntime(tmp_path / "model.onnx").forward(two)
     # int8 moves random weights of a toy size by a few hundredths of their spread.
     assert np.abs(served - expected).max() < 0.2 * expected.std()

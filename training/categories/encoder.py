@@ -14,8 +14,9 @@ from torch import nn
 
 from models.artifact import EncoderConfig
 from models.category_network import Direction, category_network
-from models.encoder import Window, Windows, batches, collate
+from models.encoder import Windows
 from models.network import Network
+from models.packing import Window, passes
 from models.pipeline import read
 from models.schema import Comment
 from training.config import RunConfig
@@ -84,12 +85,10 @@ def vectors_of(network: Network, windows: Sequence[Window | None], width: int) -
     network.eval()
     found: list[Vectors] = [np.zeros((0, width), dtype=np.float32)] * len(windows)
     kept = [(place, window) for place, window in enumerate(windows) if window is not None]
-    for places in batches([len(window.ids) for _, window in kept], 2048):
-        batch = collate([kept[place][1] for place in places])
-        arrays = (batch.ids, batch.segments, batch.mask, batch.pooling)
-        rows = network(*(torch.from_numpy(array) for array in arrays)).numpy()
-        for row, place in zip(rows, places, strict=True):
-            found[kept[place][0]] = row[: len(kept[place][1].spans)].copy()
+    for each in passes([window for _, window in kept]):
+        rows = network(*(torch.from_numpy(array) for array in each.batch.arrays)).numpy()
+        for number, place in each.places:
+            found[kept[number][0]] = rows[place].copy()
     return found
 
 

@@ -9,10 +9,11 @@ import torch
 
 from models.artifact import MANIFEST, seal, write_config, write_json
 from models.category_network import CONTEXT, CONTEXT_EXCLUSIVE
-from models.encoder import Encoder, collate
+from models.encoder import Encoder
 from models.errors import InputError
 from models.heads import Calibration, Layout, Scores
 from models.network import Network
+from models.packing import collate
 from models.pipeline import Pipeline
 from models.runtime_openvino import OpenVinoRuntime
 from models.taxonomy import Taxonomy

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from evaluation.scores import average_precision
-from models.encoder import Window
 from models.heads import Layout, Scores
 from models.network import Network
+from models.packing import Window
 from training.categories.directions import Directions, Targets, loss_of
 from training.examples import UNSAID, Example, TrainingBatch
 from training.loop import Trainer, predict

@@ -17,8 +17,8 @@ from pathlib import Path
 import models
 from models.artifact import seal
 from models.category_network import network_of
-from models.encoder import Batch
 from models.loading import DEFAULT
+from models.packing import Batch
 from models.pipeline import read
 from models.weights import load_weights
 from tests.bench.contestants.ours import Recorder, runtime_of, uncached
@@ -49,8 +49,8 @@ def _export(file: Path) -> None:
     sample = _sample()
     names = [field.name for field in fields(Batch)]
     arrays = tuple(torch.from_numpy(getattr(sample, name)) for name in names)
-    axes = {name: {0: "windows", 1: "tokens"} for name in names[:3]}
-    axes |= {"pooling": {0: "windows", 1: "clauses", 2: "tokens"}, "scores": {0: "windows", 1: "clauses"}}
+    axes = {name: {0: "rows", 1: "tokens"} for name in names[:-1]}
+    axes |= {"pooling": {0: "rows", 1: "clauses", 2: "tokens"}, "scores": {0: "rows", 1: "clauses"}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
