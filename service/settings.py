@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         default=None,
         ge=1,
         description="Processes that `listenwell serve` starts to answer, each with the model in it (some "
-        "500 MB under load). If not set: one for each core that this process may use.",
+        "350 MB under load). If not set: one for each core that this process may use.",
     )
     session_hours: int = Field(
         default=12, ge=1, le=720, description="How long a person who signed in to the page stays signed in."
