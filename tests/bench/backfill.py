@@ -98,7 +98,7 @@ def _write(texts: Sequence[str], file: Path) -> None:
         "id": [f"b-{place}" for place in places],
         "text": list(texts),
         "touchpoint": [f"place-{place % 10}" for place in places],
-        "occurred_at": [(_FIRST_DAY + timedelta(minutes=place)).isoformat() for place in places],
+        "occurred_at": [(_FIRST_DAY + timedelta(minutes=place % 40_000)).isoformat() for place in places],
         "nps": [place % 11 for place in places],
     }
     pq.write_table(pa.table(columns), file)
