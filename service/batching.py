@@ -5,11 +5,13 @@
     future = batcher.submit(comments)                      # does not; cancel it and what still waits is dropped
     batcher.close()                                        # finishes what was accepted
 
-A lane is a thread that takes what has queued whenever it is free. There is no timer: a comment that comes alone
-is read at once, and the busier the service, the larger the batches. Two queues: requests of a few short comments
-go first, larger ones are cut into chunks that take turns with each other and get every fourth batch at least. One
-comment cannot be cut, and a very long one takes a second: while all lanes are busy with large requests, a thread
-beside them, which has nothing to do otherwise, reads the short ones.
+A lane is a thread that takes what has queued whenever it is free: a comment that comes alone is read at once, and the
+busier the service, the larger the batches. Right behind a batch of several requests a lane lingers a little, while what
+it has answered goes out and those who asked ask again: else batches of one would follow batches of many.
+
+Two queues: requests of a few short comments go first, larger ones are cut into chunks that take turns with each other
+and get every fourth batch at least. One comment cannot be cut, and a very long one takes a second: while all lanes
+are busy with large requests, a thread beside them, which has nothing to do otherwise, reads the short ones.
 """
 
 import threading
@@ -20,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from math import ceil
-from time import perf_counter
+from time import perf_counter, sleep
 
 import models
 from service.analyse import Tagger
@@ -39,6 +41,9 @@ _SHORT = 8
 """Comments of a request that goes first, if they fit in one batch."""
 _GIVE_WAY = 3
 """Batches of short requests that may go before a waiting chunk of a large one."""
+_LINGER, _STEP = 0.25, 0.001
+"""How long a lane waits for as many requests as it had before, as a share of the time those took, and how often it
+looks, in seconds."""
 _REMEMBERED = 20 * _WEIGHT
 """How much of the work done lately the measured speed rests on."""
 
@@ -85,6 +90,11 @@ class _Queue:
         self._requests: deque[_Request] = deque()
         self.comments = 0
         self.weight = 0
+
+    @property
+    def requests(self) -> int:
+        """How many wait; may be asked without the lock."""
+        return len(self._requests)
 
     def add(self, request: _Request) -> None:
         self._requests.append(request)
@@ -201,6 +211,7 @@ class MicroBatcher:
     def _work(self, take: Callable[[], list[_Chunk]]) -> None:
         while batch := take():
             started = perf_counter()
+            shared = len(batch) > 1
             try:
                 comments = list(chain.from_iterable(chunk.comments for chunk in batch))
                 request = batch[0].request
@@ -215,6 +226,12 @@ class MicroBatcher:
             with self._lock:
                 self._on_large -= batch[0].large
                 self._speed.note(sum(chunk.weight for chunk in batch), perf_counter() - started)
+            if shared:
+                self._linger(len(batch), perf_counter() + _LINGER * (perf_counter() - started))
+
+    def _linger(self, requests: int, until: float) -> None:
+        while self._short.requests < requests and not self._long.requests and perf_counter() < until:
+            sleep(_STEP)
 
     def _next(self) -> list[_Chunk]:
         """What a lane does next: waits for it. Nothing, once all is done and no more will come."""

@@ -19,7 +19,7 @@ from service.jobs.records import ACTIVE, OUTCOMES, Kind, LeaseLost, State
 from service.jobs.tables import job
 from service.tables import UtcDateTime
 
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 10
 """Claims without one committed batch, after which a job is given up: it may be what kills its workers."""
 
 
