@@ -6,7 +6,6 @@ later are behind it as well. A route finds the `Caller` in the request's state (
 
 import ipaddress
 import re
-from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -53,8 +52,6 @@ def needed(method: str, path: str) -> KeyScope:
     return _BY_METHOD.get(method, "write")
 
 
-_NO_KEY_YET = 0.5
-"""Seconds before it is asked again whether there is a key: that takes as long as half of all else at the door."""
 _REFUSED: tuple[type[Exception], ...] = (InputError, *AWAY)
 
 
@@ -64,7 +61,6 @@ class Doorkeeper:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._keys_exist = False
-        self._ask_again = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on with the caller in the request's state, or answer with a problem."""
@@ -104,26 +100,17 @@ class Doorkeeper:
         database is asked aside, and so is whatever writes.
         """
         engine = request.app.state.parts.engine
-        if self._is_open_to(request):
-            return access.ANYBODY
         far = engine.dialect.name != "sqlite"
         caller = await run(lambda: self._identify(request, engine), aside=far)
         if caller.unnoted:
             await run_in_threadpool(access.note, engine, caller.unnoted)
         return caller
 
-    def _is_open_to(self, request: Request) -> bool:
-        """Whether it is known that there was no key just now, and the request comes from this machine without one."""
-        if self._keys_exist or monotonic() >= self._ask_again or "authorization" in request.headers:
-            return False
-        return is_local(request.scope)
-
     def _identify(self, request: Request, engine: sa.Engine) -> Caller:
         if header := request.headers.get("authorization"):
             return access.by_header(engine, header)
         # Once there is a key there always is one.
         self._keys_exist = self._keys_exist or access.keys_exist(engine)
-        self._ask_again = monotonic() + _NO_KEY_YET
         if self._keys_exist:
             if cookie := request.cookies.get(COOKIE):
                 return access.by_cookie(engine, cookie)
