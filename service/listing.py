@@ -21,9 +21,7 @@ _MAX_VALUE = 1_000
 def segment_field(parameter: str, field: str) -> str:
     """A field that comments can be parted by. Raises `InputError` "invalid_value" naming the parameter."""
     if not _FIELD.fullmatch(field):
-        raise InputError(
-            f"{parameter}: must be channel, language or metadata.<field>", code="invalid_value"
-        )
+        raise InputError(f"{parameter}: must be channel, language or metadata.<field>", code="invalid_value")
     return field
 
 

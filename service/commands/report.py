@@ -23,7 +23,9 @@ from service.routes.given import day
 @click.option("--from", "from_", metavar="DAY", help="First day, like 2026-10-01 (UTC).")
 @click.option("--to", metavar="DAY", help="The day after the last one.")
 @click.option("--touchpoint", metavar="ID", help="One touchpoint; all if not given.")
-@click.option("--where", metavar="FIELD=VALUE", help="A segment, like channel=phone or metadata.region=north.")
+@click.option(
+    "--where", metavar="FIELD=VALUE", help="A segment, like channel=phone or metadata.region=north."
+)
 @click.option(
     "--output", required=True, metavar="FILE", help="A path or URL that ends in .html or .pdf (extra report)."
 )

@@ -38,7 +38,9 @@ COLUMNS = (
     Column("effort", "number", "-1 to 1, 1 is hard."),
     Column("loyalty", "number", "-1 to 1, 1 stays."),
     Column("intent", "text", "What the comment is for."),
-    Column("kind", "text", "issue, strength or category; empty with the following for a comment without labels."),
+    Column(
+        "kind", "text", "issue, strength or category; empty with the following for a comment without labels."
+    ),
     Column("label", "text", "Its id."),
     Column("probability", "number", "The model's; 1 where a person said so."),
     Column("said_by", "text", "model or person."),
@@ -89,7 +91,9 @@ def _about(stored: StoredComment) -> dict[str, Any]:
     return {
         "comment_id": record.id,
         **{name: getattr(record, name) for name in sent},
-        "metadata": json.dumps(record.metadata, ensure_ascii=False, sort_keys=True) if record.metadata else None,
+        "metadata": json.dumps(record.metadata, ensure_ascii=False, sort_keys=True)
+        if record.metadata
+        else None,
         "touchpoints": " | ".join(place.id for place in stored.touchpoints) or None,
         "touchpoints_inferred": any(place.inferred for place in stored.touchpoints),
         "status": labels["status"],

@@ -33,7 +33,11 @@ COLUMNS = (
     Column("high", "number", "Where it ends."),
     Column("n", "whole", "Answers or comments that it rests on."),
     Column("count", "whole", "Comments counted, where something is; also where the value is hidden."),
-    Column("method", "text", "How it was made: tags are as counted, rogan_gladen and prediction_powered corrected."),
+    Column(
+        "method",
+        "text",
+        "How it was made: tags are as counted, rogan_gladen and prediction_powered corrected.",
+    ),
     Column("low_base", "truth", "Whether the touchpoint has too few comments to trust its numbers."),
 )
 
@@ -88,14 +92,10 @@ def _by_period(
     return _tidy(found)
 
 
-def _by_segment(
-    engine: sa.Engine, tenant: str, rules: Rules, asked: AskedMetrics, by: str
-) -> Iterator[Row]:
+def _by_segment(engine: sa.Engine, tenant: str, rules: Rules, asked: AskedMetrics, by: str) -> Iterator[Row]:
     place = asked.touchpoint or WHOLE
     with read(engine) as conn:
-        found = by_segment(
-            conn, tenant, place, by, rules, from_day=asked.from_day, to_day=asked.to_day
-        )
+        found = by_segment(conn, tenant, place, by, rules, from_day=asked.from_day, to_day=asked.to_day)
     for segment in found["segments"]:
         yield from _tidy([segment["metrics"]], by, segment["value"])
 

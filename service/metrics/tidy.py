@@ -1,6 +1,6 @@
 """The numbers of a touchpoint as rows of one shape, for tables: what the registry's entries say of an answer.
 
-    for figure in figures(touchpoint_metrics(conn, "default", "billing", rules)): ...
+for figure in figures(touchpoint_metrics(conn, "default", "billing", rules)): ...
 """
 
 from collections.abc import Callable, Iterator, Mapping

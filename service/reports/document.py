@@ -19,20 +19,26 @@ from service.reports.gathering import Asked
 def document(view: Mapping[str, Any], *, made: date) -> str:
     """`view` is what `gathered` found, `made` the day that is printed on it."""
     total = view["total"]["m"]
-    return environment().get_template("report.html").render(
-        **view,
-        made=made,
-        first=_day(total["from"]),
-        last=_last(total["to"]),
-        css=_style("report.css"),
-        drawing=_style("drawing.css"),
-        policy=policy(),
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            **view,
+            made=made,
+            first=_day(total["from"]),
+            last=_last(total["to"]),
+            css=_style("report.css"),
+            drawing=_style("drawing.css"),
+            policy=policy(),
+        )
     )
 
 
 def file_name(asked: Asked, ending: str) -> str:
     """What the document is called, by its days: plain ASCII."""
-    days = [f"-{word}-{day.isoformat()}" for word, day in (("from", asked.from_day), ("to", asked.to_day)) if day]
+    days = [
+        f"-{word}-{day.isoformat()}" for word, day in (("from", asked.from_day), ("to", asked.to_day)) if day
+    ]
     return f"customer-journey{''.join(days)}.{ending}"
 
 

@@ -62,9 +62,7 @@ def gathered(
         "points": in_short(view),
         "reading": reading(total),
         "maps": maps_on_paper(view["stops"]) if len(stops) > 1 else [],
-        "heat": [
-            heatmap_view(enough, total, kind, rules, taxonomy, {}) for kind in ("issue", "strength")
-        ],
+        "heat": [heatmap_view(enough, total, kind, rules, taxonomy, {}) for kind in ("issue", "strength")],
         **_course(conn, tenant, asked, total, rules),
         "parts": [
             one | {"sides": _sides(conn, tenant, asked, one["m"], taxonomy)}

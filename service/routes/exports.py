@@ -27,7 +27,8 @@ class WantedMetrics(Range):
     touchpoint: str | None = Field(None, description='A touchpoint, or "*"; all and "*" if missing.')
     grain: Grain | None = Field(None, description="A row for each period; weeks begin on Monday.")
     by: str | None = Field(
-        None, description="`channel`, `language` or `metadata.<field>`: the 50 largest segments; not with `grain`."
+        None,
+        description="`channel`, `language` or `metadata.<field>`: the 50 largest segments; not with `grain`.",
     )
 
     def asked(self) -> metrics.AskedMetrics:

@@ -32,9 +32,7 @@ def reading(total: Mapping[str, Any]) -> dict[str, Any]:
         "n": n,
         "parts": [(name, count, count / n if n else 0.0) for name, count in parts],
         "models": sorted(total["model_versions"].items(), key=lambda one: -one[1]),
-        "bases": [
-            (word, method, words[word]) for word, method in METHODS.values() if words[word]
-        ],
+        "bases": [(word, method, words[word]) for word, method in METHODS.values() if words[word]],
         "labels": sum(words.values()),
         "audited": max((one["audited"] for one in rates), default=0),
     }

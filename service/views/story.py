@@ -28,7 +28,9 @@ def grain_of(metrics: Mapping[str, Any]) -> Grain:
     return "day" if days <= points else "week" if days <= 7 * points else "month"
 
 
-def trends(metrics: Mapping[str, Any], width: float = _WIDTH, height: float = _HEIGHT) -> list[dict[str, Any]]:
+def trends(
+    metrics: Mapping[str, Any], width: float = _WIDTH, height: float = _HEIGHT
+) -> list[dict[str, Any]]:
     """One drawing for each score that enough answered in at least two periods, and one of how many there were."""
     series = metrics["series"]
     days = [date.fromisoformat(one["from"]) for one in series]
@@ -115,7 +117,11 @@ def _verbatim(
     if stored is None:
         return {"label": label, "text": None, "record": None}
     marks = [one for one in evidence_of(stored.counted, taxonomy) if one.name == label["name"]]
-    return {"label": label, "text": marked(*excerpt(stored.record.text, marks, longest)), "record": stored.record}
+    return {
+        "label": label,
+        "text": marked(*excerpt(stored.record.text, marks, longest)),
+        "record": stored.record,
+    }
 
 
 def drivers_view(found: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Any]:
