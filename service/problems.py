@@ -47,6 +47,7 @@ _STATUS = {
     "missing_extra": 501,
     "database_unavailable": 503,
     "model_busy": 503,
+    "report_busy": 503,
     "storage_full": 507,
 }
 _RETRY = frozenset({429, 503})

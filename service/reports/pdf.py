@@ -9,10 +9,13 @@ Laying out a long report takes seconds and much memory: a server goes on answeri
 import importlib.util
 import subprocess
 import sys
+import threading
 
 import models
 
 _SECONDS = 300
+_PATIENCE = 20
+_one = threading.Lock()
 _MISSING = 3
 _HELP = "PDF needs the extra report: pip install -e '.[report]', and of Debian "
 _HELP += "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
@@ -22,20 +25,30 @@ def as_pdf(html: str) -> bytes:
     """The pages of a document that asks for nothing.
 
     Raises `MissingExtraError` without WeasyPrint or what it stands on, `InputError` ("report_too_long") after five
-    minutes.
+    minutes, and ("report_busy") while another one is laid out: each takes a core, and all threads of a server would
+    soon wait.
     """
     if importlib.util.find_spec("weasyprint") is None:
         raise models.MissingExtraError(_HELP)
-    command = [sys.executable, "-m", "service.reports.pdf"]
+    if not _one.acquire(timeout=_PATIENCE):
+        raise models.InputError("another PDF is being laid out; ask again", code="report_busy")
     try:
-        done = subprocess.run(command, input=html.encode("utf-8"), capture_output=True, timeout=_SECONDS)
-    except subprocess.TimeoutExpired:
-        detail = f"the report takes more than {_SECONDS} seconds to lay out; ask for one touchpoint"
-        raise models.InputError(detail, code="report_too_long") from None
+        done = _laid_out(html)
+    finally:
+        _one.release()
     if done.returncode == _MISSING:
         raise models.MissingExtraError(_HELP)
     done.check_returncode()
     return done.stdout
+
+
+def _laid_out(html: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "service.reports.pdf"]
+    try:
+        return subprocess.run(command, input=html.encode("utf-8"), capture_output=True, timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        detail = f"the report takes more than {_SECONDS} seconds to lay out; ask for one touchpoint"
+        raise models.InputError(detail, code="report_too_long") from None
 
 
 def main() -> int:
