@@ -10,9 +10,11 @@ import importlib.util
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import models
 
+_ROOT = Path(__file__).parents[2]
 _SECONDS = 300
 _PATIENCE = 20
 _one = threading.Lock()
@@ -45,7 +47,10 @@ def as_pdf(html: str) -> bytes:
 def _laid_out(html: str) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "service.reports.pdf"]
     try:
-        return subprocess.run(command, input=html.encode("utf-8"), capture_output=True, timeout=_SECONDS)
+        # From the tree, which is all that a bento has.
+        return subprocess.run(
+            command, input=html.encode("utf-8"), capture_output=True, timeout=_SECONDS, cwd=_ROOT
+        )
     except subprocess.TimeoutExpired:
         detail = f"the report takes more than {_SECONDS} seconds to lay out; ask for one touchpoint"
         raise models.InputError(detail, code="report_too_long") from None
