@@ -4,7 +4,7 @@ for row in rows(engine, "default", rules, AskedMetrics(grain="week")): ...
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
@@ -112,7 +112,7 @@ def _tidy(answers: Iterable[Mapping[str, Any]], field: str | None = None, value:
         }
         for read_figures in (counts, *(metric.figures for metric in METRICS)):
             for figure in read_figures(answer):
-                yield about | figure._asdict()
+                yield about | asdict(figure)
 
 
 def _day(day: str | None) -> date | None:

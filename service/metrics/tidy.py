@@ -4,12 +4,14 @@ for figure in figures(touchpoint_metrics(conn, "default", "billing", rules)): ..
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 Answer = Mapping[str, Any]
 
 
-class Figure(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Figure:
     """One number with its interval (95 %); `value` is None where it is hidden, `count` where nothing is counted.
 
     `n` is what it rests on: answers, comments with a score, or analysed comments. `method` names how the value or
