@@ -35,7 +35,7 @@ def segments(conn: Connection, tenant: str, touchpoint: str, field: str, days: D
     """
     source = comments_of(tenant, touchpoint, days)
     found = _grouped(conn, _field(conn, field), source, lambda text: _one(field, text))
-    read = [Segment(_read(field, text), *rest) for text, *rest in found]
+    read = [Segment(_read(field, text), sums, first, last) for text, sums, first, last in found]
     return sorted(read, key=lambda segment: (-segment.sums["n"], str(segment.value)))
 
 

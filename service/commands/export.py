@@ -89,11 +89,11 @@ def comments(
 ) -> None:
     """Write every comment, a row for each of its labels."""
     format, settings = _format(output, name), read_settings()
-    days = {"from_": day("--from", from_), "to": day("--to", to)}
+    from_day, to_day = day("--from", from_), day("--to", to)
     with store(settings) as engine:
         taxonomy = choice(engine, settings).about().taxonomy
         issue, strength = label("issue", issue, taxonomy), label("strength", strength, taxonomy)
-        filters = Filters(touchpoint=touchpoint, issue=issue, strength=strength, **days)
+        filters = Filters(touchpoint=touchpoint, issue=issue, strength=strength, from_=from_day, to=to_day)
         _write(output, format, comment_table.COLUMNS, comment_table.rows(engine, tenant, filters))
 
 

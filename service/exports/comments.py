@@ -81,7 +81,7 @@ def _rows(stored: StoredComment) -> Iterator[Row]:
                 ),
             }
     if not found:
-        yield counted | _NO_LABEL
+        yield {**counted, **_NO_LABEL}
 
 
 def _about(stored: StoredComment) -> dict[str, Any]:
