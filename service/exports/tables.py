@@ -31,8 +31,8 @@ _TYPES: Mapping[Kind, pa.DataType] = {
     "day": pa.date32(),
     "moment": pa.timestamp("us", tz="UTC"),
 }
-# Wide signs too: some spreadsheets read them as the plain ones.
-_FORMULA = re.compile(r"(^|[;\t\r\n])([\s\"']*)(?=[=+\-@＝＋－＠])")
+# Wide signs too: some spreadsheets read them as the plain ones. Bounded, so that no text takes long to search.
+_FORMULA = re.compile(r"(^|[;\t\r\n])([\s\"']{0,8})(?=[=+\-@＝＋－＠])")
 
 
 class Column(NamedTuple):

@@ -169,7 +169,9 @@ def test_no_cell_is_a_formula(client: TestClient) -> None:
     assert stored == {safe(text) for text in FORMULAS}
 
 
-@pytest.mark.parametrize("text", ["5 = 5", "e-mail", "it's fine - really", "a; b", "", "–", "1.5"])
+@pytest.mark.parametrize(
+    "text", ["5 = 5", "e-mail", "it's fine - really", "a; b", "", "–", "1.5", "\n" * 100_000], ids=str.strip
+)
 def test_plain_words_stay_as_they_are(text: str) -> None:
     assert safe(text) == text
 
