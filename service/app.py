@@ -36,9 +36,11 @@ from service.routes import (
     corrections,
     docs,
     evidence_page,
+    exports,
     health,
     jobs,
     page,
+    report,
     review,
     review_page,
     segments,
@@ -77,11 +79,12 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         touchpoints,
         segments,
         alerts,
+        exports,
         about,
         sign_in,
     ):
         app.include_router(part.router, dependencies=[Depends(from_our_own_pages)])
-    for part in (health, page, story_page, evidence_page, review_page, docs):
+    for part in (health, page, report, story_page, evidence_page, review_page, docs):
         app.include_router(part.router)
     # The last one added sees a request first.
     app.add_middleware(Doorkeeper)

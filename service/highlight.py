@@ -7,7 +7,7 @@ The text is cut at every boundary of every span, so that spans may overlap or li
 escaped by itself and wrapped once. Offsets are code points of the text as it was sent.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -54,6 +54,31 @@ def marked(text: str, evidence: Iterable[Evidence]) -> Markup:
         for start, end in pairwise(edges)
     )
     return Markup().join(pieces)
+
+
+def excerpt(text: str, evidence: Sequence[Evidence], longest: int | None) -> tuple[str, list[Evidence]]:
+    """At most `longest` code points (and an ellipsis at each cut) from shortly before the first evidence on.
+
+    >>> excerpt("They came late, and then left.", [Evidence(16, 29, "issue", "Late")], 12)
+    ('…and then…', [Evidence(start=1, end=9, kind='issue', name='Late')])
+    """
+    if longest is None or len(text) <= longest:
+        return text, list(evidence)
+    first = min((span.start for span in evidence), default=0)
+    start = max(0, min(first - longest // 3, len(text) - longest))
+    if start:
+        start = text.find(" ", start) + 1 or start
+    end = min(len(text), start + longest)
+    if end < len(text):
+        end = max(text.rfind(" ", start, end), start) if " " in text[start:end] else end
+    before, after = "…" if start else "", "…" if end < len(text) else ""
+    shift = len(before) - start
+    kept = [
+        span._replace(start=max(span.start, start) + shift, end=min(span.end, end) + shift)
+        for span in evidence
+        if span.start < end and span.end > start
+    ]
+    return f"{before}{text[start:end]}{after}", kept
 
 
 def _piece(text: str, spans: list[Evidence]) -> Markup:

@@ -1,7 +1,8 @@
-"""Which comments are asked for, and where a page of them ends: `Filters`, `Page` and the `Cursor` between."""
+"""Which comments are asked for, and where a page of them ends: `Filters`, `Where`, `Page` and the `Cursor` between."""
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, NamedTuple
@@ -13,6 +14,32 @@ Empathy = Literal["expressed", "caring", "uncaring", "none"]
 MAX_QUERY = 200
 """Code points of a search text."""
 _MAX_KEY = 2**63
+_FIELD = re.compile(r'channel|language|metadata\.[^"\\\x00-\x1f]{1,64}')
+_MAX_VALUE = 1_000
+
+
+def segment_field(parameter: str, field: str) -> str:
+    """A field that comments can be parted by. Raises `InputError` "invalid_value" naming the parameter."""
+    if not _FIELD.fullmatch(field):
+        raise InputError(f"{parameter}: must be channel, language or metadata.<field>", code="invalid_value")
+    return field
+
+
+class Where(NamedTuple):
+    """A segment: the comments with this value in a field ("channel", "language", or "metadata." and a name)."""
+
+    field: str
+    value: str
+
+    @classmethod
+    def of(cls, parameter: str, given: str | None) -> "Where | None":
+        """From FIELD=VALUE, like metadata.region=north. Raises `InputError` "invalid_value" naming the parameter."""
+        if given is None:
+            return None
+        field, sign, value = given.partition("=")
+        if not sign or not 0 < len(value) <= _MAX_VALUE or "\0" in value:
+            raise InputError(f"{parameter}: must be like channel=phone", code="invalid_value")
+        return cls(segment_field(parameter, field), value)
 
 
 @dataclass(frozen=True, kw_only=True)

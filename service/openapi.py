@@ -112,6 +112,12 @@ JOB_BODY: dict[str, Any] = {
 LINES: dict[int | str, dict[str, Any]] = {
     200: {"description": "JSON lines", "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}
 }
+TABLE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The table",
+        "content": {"text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.parquet": _BYTES},
+    }
+}
 
 
 def document(app: FastAPI) -> dict[str, Any]:

@@ -44,8 +44,10 @@ _STATUS = {
     "body_too_large": 413,
     "too_many_comments": 413,
     "rate_limited": 429,
+    "missing_extra": 501,
     "database_unavailable": 503,
     "model_busy": 503,
+    "report_busy": 503,
     "storage_full": 507,
 }
 _RETRY = frozenset({429, 503})

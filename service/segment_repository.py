@@ -2,13 +2,15 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from service.listing import Where
+from service.rollup_repository import Total
 from service.rollups import LABEL, MODEL, SCALE, WHOLE
 from service.tables import analysis, comment, comment_touchpoint, mention
 
@@ -31,8 +33,48 @@ def segments(conn: Connection, tenant: str, touchpoint: str, field: str, days: D
 
     `field` is "channel", "language", or "metadata." with a name behind it.
     """
-    key = _field(conn, field)
-    source, wanted = comments_of(tenant, touchpoint, days)
+    source = comments_of(tenant, touchpoint, days)
+    found = _grouped(conn, _field(conn, field), source, lambda text: _one(field, text))
+    read = [Segment(_read(field, text), sums, first, last) for text, sums, first, last in found]
+    return sorted(read, key=lambda segment: (-segment.sums["n"], str(segment.value)))
+
+
+def totals_where(conn: Connection, tenant: str, where: Where, days: Days) -> list[Total]:
+    """The sums of a segment's comments at every touchpoint and of all of them ("*"), as the daily sums have them."""
+    also = has_value(conn, where)
+    placed = sa.select(comment_touchpoint).subquery("placed")
+    source, wanted = comments_of(tenant, WHOLE, days, also)
+    at = source.join(placed, placed.c.comment_key == comment.c.key), wanted
+    # All of a tenant are one group.
+    whole = _grouped(conn, comment.c.tenant, (source, wanted), lambda _: WHOLE)
+    places = _grouped(conn, placed.c.touchpoint, at, lambda place: place)
+    return [
+        Total(str(place), name, value, first, last)
+        for place, sums, first, last in (*whole, *places)
+        for name, value in sums.items()
+        if value
+    ]
+
+
+def has_value(conn: Connection, where: Where | None) -> sa.ColumnElement[bool]:
+    """Which comments are of a segment; all are of none. A value is written as JSON has it, texts without quotes."""
+    if where is None:
+        return sa.true()
+    field = _field(conn, where.field)
+    if not where.field.startswith("metadata."):
+        return field == where.value
+    # Written down with or without escapes; and a number, or true, looks like its text.
+    return field.in_([json.dumps(where.value), json.dumps(where.value, ensure_ascii=False), where.value])
+
+
+def _grouped(
+    conn: Connection,
+    key: sa.ColumnElement[Any],
+    of: Source,
+    called: Callable[[str | None], str | None],
+) -> list[tuple[str | None, Counter[str], date, date]]:
+    """The sums of comments by a field, with the days of the first and the last of each group."""
+    source, wanted = of
     rows = _rows(key, source, wanted)
     measures = dict(_measures(rows.c))
     sums: dict[str | None, Counter[str]] = defaultdict(Counter)
@@ -40,10 +82,8 @@ def segments(conn: Connection, tenant: str, touchpoint: str, field: str, days: D
     ages = sa.func.min(rows.c.occurred_at), sa.func.max(rows.c.occurred_at)
     counted = sa.select(rows.c.field, *ages, *map(sa.func.sum, measures.values())).group_by(rows.c.field)
     for text, first, last, *values in conn.execute(counted):
-        ends[_one(field, text)] += [first, last]
-        sums[_one(field, text)].update(
-            {n: int(value or 0) for n, value in zip(measures, values, strict=True)}
-        )
+        ends[called(text)] += [first, last]
+        sums[called(text)].update({n: int(value or 0) for n, value in zip(measures, values, strict=True)})
     tagged = (
         (source.join(mention, mention.c.comment_key == comment.c.key), mention.c.label, LABEL, wanted),
         (source, analysis.c.model_version, MODEL, wanted & (analysis.c.status == "analyzed")),
@@ -51,17 +91,16 @@ def segments(conn: Connection, tenant: str, touchpoint: str, field: str, days: D
     for joined, name, prefix, condition in tagged:
         query = sa.select(key, name, sa.func.count()).select_from(joined).where(condition)
         for text, one, count in conn.execute(query.group_by(key, name)):
-            sums[_one(field, text)][prefix + one] += count
-    found = [
-        Segment(_read(field, text), sums[text], min(of).date(), max(of).date()) for text, of in ends.items()
-    ]
-    return sorted(found, key=lambda segment: (-segment.sums["n"], str(segment.value)))
+            sums[called(text)][prefix + one] += count
+    return [(text, sums[text], min(of).date(), max(of).date()) for text, of in ends.items()]
 
 
-def comments_of(tenant: str, touchpoint: str, days: Days) -> Source:
+def comments_of(
+    tenant: str, touchpoint: str, days: Days, also: sa.ColumnElement[bool] | None = None
+) -> Source:
     """Comments with their analyses at one touchpoint (or "*") on some days, and the condition that says so."""
     from_day, to_day = days
-    wanted = [comment.c.tenant == tenant]
+    wanted = [comment.c.tenant == tenant, *([] if also is None else [also])]
     if from_day is not None:
         wanted.append(comment.c.occurred_at >= datetime.combine(from_day, time(), UTC))
     if to_day is not None:

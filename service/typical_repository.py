@@ -5,7 +5,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.segment_repository import Days, comments_of
+from service.listing import Where
+from service.segment_repository import Days, comments_of, has_value
 from service.tables import comment, mention
 
 
@@ -18,10 +19,16 @@ class Candidate(NamedTuple):
 
 
 def candidates(
-    conn: Connection, tenant: str, touchpoint: str, label: str, days: Days, limit: int
+    conn: Connection,
+    tenant: str,
+    touchpoint: str,
+    label: str,
+    days: Days,
+    limit: int,
+    where: Where | None = None,
 ) -> list[Candidate]:
-    """Those that were stored last, of a touchpoint (or "*") on some days."""
-    source, wanted = comments_of(tenant, touchpoint, days)
+    """Those that were stored last, of a touchpoint (or "*") on some days, of a segment or all."""
+    source, wanted = comments_of(tenant, touchpoint, days, has_value(conn, where))
     query = (
         sa.select(comment.c.key, mention.c.probability, sa.func.length(comment.c.text))
         .select_from(source.join(mention, mention.c.comment_key == comment.c.key))

@@ -31,6 +31,8 @@ EXCEPTIONS = {
     "pathspec": {"MPL-2.0"},
     "psycopg": {"LGPL-3.0-only"},
     "psycopg-binary": {"LGPL-3.0-only"},
+    # Whoever uses it chooses one of the three: MPL-1.1.
+    "pyphen": {"GPL-2.0-or-later", "LGPL-2.0-or-later", "MPL-1.1"},
     "tqdm": {"MIT", "MPL-2.0"},
 }
 # What is written where an SPDX expression should be.
@@ -43,8 +45,11 @@ _SPDX = {
     "Apache Software License": "Apache-2.0",
     "BSD": "BSD-3-Clause",
     "BSD License": "BSD-3-Clause",
+    "GNU General Public License v2 or later (GPLv2+)": "GPL-2.0-or-later",
+    "GNU Lesser General Public License v2 or later (LGPLv2+)": "LGPL-2.0-or-later",
     "ISC License (ISCL)": "ISC",
     "MIT License": "MIT",
+    "Mozilla Public License 1.1 (MPL 1.1)": "MPL-1.1",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }

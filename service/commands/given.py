@@ -1,8 +1,8 @@
 """What the commands share: settings with readable errors, column maps, an open store."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import IO, Any
 
 import click
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ import models
 from service.analyse import TENANT
 from service.database import AWAY, migrate, open_engine
 from service.keys.key import checked_tenant
+from service.remote import delivered, is_url
 from service.settings import Settings
 
 
@@ -43,6 +44,11 @@ def store(settings: Settings) -> Iterator[sa.Engine]:
         raise models.InputError(f"database: {cause}", code="database_unavailable") from error
     finally:
         engine.dispose()
+
+
+def output_stream(name: str) -> AbstractContextManager[IO[Any]]:
+    """Where a command writes bytes: a path or URL, which gets all of it or nothing, or - for standard output."""
+    return delivered(name) if is_url(name) else click.open_file(name, "wb", atomic=name != "-")
 
 
 def column_map(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:

@@ -20,12 +20,12 @@ from service.routes.given import day
 def touchpoints(from_: str | None, to: str | None, as_json: bool, tenant: str) -> None:
     """Print the metrics of every touchpoint."""
     settings = read_settings()
-    days = {"from_day": day("from", from_), "to_day": day("to", to)}
+    from_day, to_day = day("from", from_), day("to", to)
     with store(settings) as engine:
         model = choice(engine, settings).about()
         rules = Rules.of(settings, model.taxonomy, model.version, model.calibration.errors)
         with read(engine) as conn:
-            found = overview(conn, tenant, rules, **days)
+            found = overview(conn, tenant, rules, from_day=from_day, to_day=to_day)
     if as_json:
         click.echo(json.dumps(found, indent=1))
     else:

@@ -4,6 +4,7 @@ with read(engine) as conn:
     found = journey(conn, "default", rules, Order(("order", "delivery"), taxonomy_ids))
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,11 +12,15 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from models.taxonomy import Taxonomy
+from service.listing import Where
 from service.metrics.comparison import compared
 from service.metrics.sums import Rules
 from service.metrics.touchpoints import overview
 from service.rollup_repository import first_days, two_spans
 from service.rollups import WHOLE
+from service.segment_repository import totals_where
+from service.settings import Settings
 
 PERIOD_DAYS = 28
 """What is compared with as many days before where nobody says which days: whole weeks, so that weekdays cancel."""
@@ -32,6 +37,11 @@ class Order:
 
     named: tuple[str, ...]
     known: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settings: Settings, taxonomy: Taxonomy) -> "Order":
+        """The order of the setting, then the taxonomy's."""
+        return cls(settings.journey, tuple(one.key for one in taxonomy.touchpoints))
 
     def sort(self, first: Mapping[str, date]) -> list[str]:
         """Touchpoints, each with the day of its first comment, in the order of the journey."""
@@ -68,17 +78,18 @@ def journey(
     *,
     from_day: date | None = None,
     to_day: date | None = None,
+    where: Where | None = None,
 ) -> dict[str, Any]:
     """`total` and `touchpoints` as `overview` has them, in order, each with `changes`; and the `period` compared.
 
     A change is a real difference, with false discoveries controlled over all touchpoints and metrics together;
     it is `better`, or it is worse.
     """
-    metrics = overview(conn, tenant, rules, from_day=from_day, to_day=to_day)
+    metrics = overview(conn, tenant, rules, from_day=from_day, to_day=to_day, where=where)
     first = first_days(conn, tenant)
     total = metrics["total"]
     period = period_of(from_day, to_day, total["to"])
-    changes = _changes(conn, tenant, rules, period) if period else {}
+    changes = _changes(conn, tenant, rules, period, where) if period else {}
     by_id = {one["touchpoint"]: one for one in metrics["touchpoints"]}
     stops = [by_id[id] for id in order.sort(first) if id in by_id]
     return {
@@ -102,12 +113,26 @@ def period_of(from_day: date | None, to_day: date | None, last: str | None) -> P
     return Period(start, end)
 
 
-def _changes(conn: Connection, tenant: str, rules: Rules, period: Period) -> dict[str, list[dict[str, Any]]]:
-    pairs = two_spans(conn, tenant, (period.start, period.end), (period.before, period.start))
+def _changes(
+    conn: Connection, tenant: str, rules: Rules, period: Period, where: Where | None
+) -> dict[str, list[dict[str, Any]]]:
+    new, old = (period.start, period.end), (period.before, period.start)
+    pairs = _pairs(conn, tenant, where, new, old) if where else two_spans(conn, tenant, new, old)
     return {
         place: [one | {"better": _is_better(one)} for one in found if one["real"]]
         for place, found in compared(pairs, rules).items()
     }
+
+
+def _pairs(
+    conn: Connection, tenant: str, where: Where, *spans: tuple[date, date]
+) -> dict[str, tuple[Counter[str], Counter[str]]]:
+    """As `two_spans` has them, of a segment's comments."""
+    pairs: dict[str, tuple[Counter[str], Counter[str]]] = {}
+    for place, days in enumerate(spans):
+        for one in totals_where(conn, tenant, where, days):
+            pairs.setdefault(one.touchpoint, (Counter(), Counter()))[place][one.measure] += one.value
+    return pairs
 
 
 def _is_better(change: Mapping[str, Any]) -> bool:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.metrics import differences, values
+from service.metrics import differences, tidy, values
 from service.metrics.sums import Rules, Sums, moments_of
+from service.metrics.tidy import Figures
 from service.statistics import Difference
 
 
@@ -27,6 +28,8 @@ class Metric:
     """What differs from other sums, by label ("" where the metric has none), as far as enough answered both."""
     digits: int
     """Decimals of a difference."""
+    figures: Figures
+    """The rows that it has in a table."""
 
 
 METRICS = (
@@ -38,6 +41,7 @@ METRICS = (
         values.nps,
         differences.nps_apart,
         1,
+        tidy.score("nps", ("nps", "value", "ci95", "adjusted_wald")),
     ),
     Metric(
         "csat",
@@ -47,6 +51,7 @@ METRICS = (
         values.csat,
         differences.csat_apart,
         4,
+        tidy.score("csat", ("csat", "value", "ci95", "wilson")),
     ),
     Metric(
         "ces",
@@ -56,6 +61,7 @@ METRICS = (
         values.ces,
         differences.ces_apart,
         3,
+        tidy.score("ces", ("ces", "mean", "ci95", "student")),
     ),
     Metric(
         "sentiment",
@@ -65,6 +71,11 @@ METRICS = (
         values.sentiment,
         differences.sentiment_apart,
         1,
+        tidy.score(
+            "sentiment",
+            ("sentiment_net", "net", "net_ci95", "adjusted_wald"),
+            ("sentiment_mean", "mean", "mean_ci95", "student"),
+        ),
     ),
     *(
         Metric(
@@ -75,6 +86,7 @@ METRICS = (
             values.expressed(name),
             differences.expressed_apart(name),
             1,
+            tidy.expressed(name),
         )
         for name, title, ends in (
             ("empathy", "Perceived empathy", "100 is caring"),
@@ -90,6 +102,7 @@ METRICS = (
         values.issues,
         differences.issues_apart,
         4,
+        tidy.labels("issues", "issue"),
     ),
     Metric(
         "strengths",
@@ -99,6 +112,7 @@ METRICS = (
         values.strengths,
         differences.strengths_apart,
         4,
+        tidy.labels("strengths", "strength"),
     ),
 )
 """All metrics of a touchpoint, in the order of the answer."""

@@ -14,11 +14,13 @@ from typing import Any, Literal
 
 from sqlalchemy.engine import Connection
 
+from service.listing import Where
 from service.metrics.auditing import audits_of, judge_disagreements
 from service.metrics.registry import METRICS
 from service.metrics.sums import Rules, model_versions
 from service.rollup_repository import Total, measures, totals
 from service.rollups import WHOLE
+from service.segment_repository import totals_where
 
 Grain = Literal["day", "week", "month"]
 
@@ -75,12 +77,18 @@ def overview(
     *,
     from_day: date | None = None,
     to_day: date | None = None,
+    where: Where | None = None,
 ) -> dict[str, Any]:
-    """`touchpoints`: the metrics of all with comments in these days, the largest first; `total`: of "*"."""
+    """`touchpoints`: the metrics of all with comments in these days, the largest first; `total`: of "*".
+
+    Of a segment the sums are made from its comments, and estimates are the card's: the audit is of all comments.
+    """
     by_place: dict[str, list[Total]] = {WHOLE: []}
-    for one in totals(conn, tenant, None, from_day, to_day):
+    days = from_day, to_day
+    found = totals_where(conn, tenant, where, days) if where else totals(conn, tenant, None, *days)
+    for one in found:
         by_place.setdefault(one.touchpoint, []).append(one)
-    audits = audits_of(conn, tenant, rules, from_day, to_day)
+    audits = {} if where else audits_of(conn, tenant, rules, from_day, to_day)
     objects = [
         summary(place, found, replace(rules, audits=audits.get(place, {})), from_day, to_day)
         for place, found in by_place.items()

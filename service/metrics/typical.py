@@ -15,6 +15,7 @@ from statistics import median
 from sqlalchemy.engine import Connection
 
 from service import repository
+from service.listing import Where
 from service.records import StoredComment
 from service.segment_repository import Days
 from service.typical_repository import Candidate, candidates
@@ -23,10 +24,15 @@ NEWEST = 60
 
 
 def typical(
-    conn: Connection, tenant: str, touchpoint: str, label: str, days: Days = (None, None)
+    conn: Connection,
+    tenant: str,
+    touchpoint: str,
+    label: str,
+    days: Days = (None, None),
+    where: Where | None = None,
 ) -> StoredComment | None:
     """One comment that stands for a label at a touchpoint (or "*"); None where no comment has it."""
-    found = candidates(conn, tenant, touchpoint, label, days, NEWEST)
+    found = candidates(conn, tenant, touchpoint, label, days, NEWEST, where)
     chosen = most_typical(found)
     return next(iter(repository.of_keys(conn, [chosen.key])), None) if chosen else None
 

@@ -80,7 +80,7 @@ async def stylesheet() -> FileResponse:
 
 def order_of(parts: Parts) -> Order:
     """How touchpoints follow each other here."""
-    return Order(parts.settings.journey, tuple(one.key for one in parts.model.taxonomy.touchpoints))
+    return Order.of(parts.settings, parts.model.taxonomy)
 
 
 def days_kept(range: Range) -> dict[str, str]:

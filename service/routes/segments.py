@@ -1,6 +1,5 @@
 """`/v1/segments`: the metrics by channel, language, or a field of the metadata."""
 
-import re
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -8,8 +7,8 @@ from fastapi import Query as FromQuery
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-import models
 from service.database import read
+from service.listing import segment_field
 from service.metrics.answers import SegmentsOut
 from service.metrics.segments import by_segment
 from service.problems import documented
@@ -17,7 +16,6 @@ from service.rollups import WHOLE
 from service.routes.given import Given, Range, Who
 
 router = APIRouter(prefix="/v1/segments", tags=["segments"])
-_FIELD = re.compile(r'channel|language|metadata\.[^"\\\x00-\x1f]{1,64}')
 
 
 class Wanted(Range):
@@ -31,11 +29,10 @@ class Wanted(Range):
 def list_segments(parts: Given, who: Who, wanted: Annotated[Wanted, FromQuery()]) -> JSONResponse:
     """The largest segments, 50 at most, each with its differences from all other comments of the same days;
     those without the field are a segment of their own, `null`."""
-    if not _FIELD.fullmatch(wanted.by):
-        raise models.InputError("by: must be channel, language or metadata.<field>", code="invalid_value")
+    by = segment_field("by", wanted.by)
     from_day, to_day = wanted.days()
     with read(parts.engine) as conn:
         found = by_segment(
-            conn, who.tenant, wanted.touchpoint, wanted.by, parts.rules, from_day=from_day, to_day=to_day
+            conn, who.tenant, wanted.touchpoint, by, parts.rules, from_day=from_day, to_day=to_day
         )
     return JSONResponse(found)

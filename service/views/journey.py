@@ -1,10 +1,11 @@
 """What `/` shows: the journey as a map with the emotional curve over it, and the same in rows."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models import Taxonomy
-from service.charts import Ranged, curve, symmetric
+from service.charts import Ranged, Scale, curve, symmetric
 from service.highlight import label_name
 from service.metrics.journey import real_changes
 from service.views.showing import change_shown, evidence_address, place_name, rate_shown, story_address
@@ -12,6 +13,7 @@ from service.views.showing import change_shown, evidence_address, place_name, ra
 _WIDTH, _LEFT, _TOP, _BOTTOM = 1180, 40, 34, 214
 _WIDE, _NARROW = 72, 34
 """Columns at least this wide have their names level beneath them; narrower ones slanted, down to the other."""
+_PAPER_WIDTH, _PAPER_STOPS = 760, 18
 
 
 def journey_view(found: Mapping[str, Any], taxonomy: Taxonomy, kept: Mapping[str, str]) -> dict[str, Any]:
@@ -62,13 +64,23 @@ def _top(
     return top | {"name": label_name(top["id"], taxonomy), "link": link}
 
 
-def _map(stops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def maps_on_paper(stops: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same on paper: in as many rows as it takes, all on one scale."""
+    rows = math.ceil(len(stops) / _PAPER_STOPS)
+    each = math.ceil(len(stops) / rows) if rows else 1
+    scale = symmetric([_feeling(stop["m"]) for stop in stops], _TOP, _BOTTOM)
+    return [_map(stops[k : k + each], _PAPER_WIDTH, scale) for k in range(0, len(stops), each)]
+
+
+def _map(
+    stops: Sequence[Mapping[str, Any]], wide: float = _WIDTH, scale: Scale | None = None
+) -> dict[str, Any]:
     """The drawing: a column for each touchpoint, wider than a screen where there are many."""
-    column = max(_NARROW, (_WIDTH - _LEFT) / len(stops))
+    column = max(_NARROW, (wide - _LEFT) / len(stops))
     narrow = column < _WIDE
     width = round(_LEFT + column * len(stops))
     values = [_feeling(stop["m"]) for stop in stops]
-    scale = symmetric(values, _TOP, _BOTTOM)
+    scale = scale or symmetric(values, _TOP, _BOTTOM)
     xs = [_LEFT + column * (place + 0.5) for place in range(len(stops))]
     drawn = curve(values, xs, scale)
     letters = 14 if narrow else int(column / 8.4)

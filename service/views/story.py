@@ -7,13 +7,12 @@ from typing import Any
 
 from models import Taxonomy
 from service.charts import Ranged, Scale, places, trend
-from service.highlight import evidence_of, label_name, marked
+from service.highlight import evidence_of, excerpt, label_name, marked
 from service.metrics import Grain
 from service.records import StoredComment
 from service.views.showing import evidence_address, rate_shown
 
 _WIDTH, _HEIGHT = 640, 170
-_VERBATIMS = 3
 _MOST_POINTS, _FOR_EACH_POINT = 62, 12
 # An impact is a difference of two values of the score.
 _POSSIBLE = {"nps": 200, "csat": 1, "ces": 6}
@@ -29,7 +28,9 @@ def grain_of(metrics: Mapping[str, Any]) -> Grain:
     return "day" if days <= points else "week" if days <= 7 * points else "month"
 
 
-def trends(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+def trends(
+    metrics: Mapping[str, Any], width: float = _WIDTH, height: float = _HEIGHT
+) -> list[dict[str, Any]]:
     """One drawing for each score that enough answered in at least two periods, and one of how many there were."""
     series = metrics["series"]
     days = [date.fromisoformat(one["from"]) for one in series]
@@ -38,7 +39,7 @@ def trends(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
         values = [_ranged(one[slug], key) for one in series]
         if sum(value.value is not None for value in values) > 1:
             titles = [_title(day, value, one) for day, value, one in zip(days, values, series, strict=True)]
-            drawn.append({"title": title, "trend": trend(days, values, titles, width=_WIDTH, height=_HEIGHT)})
+            drawn.append({"title": title, "trend": trend(days, values, titles, width=width, height=height)})
     return drawn
 
 
@@ -76,8 +77,14 @@ def sides(
     taxonomy: Taxonomy,
     kept: Mapping[str, str],
     spoken: Callable[[str], StoredComment | None],
+    *,
+    verbatims: int = 3,
+    longest: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Issues and strengths, the most frequent first, the first few each with the comment that stands for it."""
+    """Issues and strengths, the most frequent first, the first few each with the comment that stands for it.
+
+    One of more than `longest` code points is cut to those about its first evidence.
+    """
     found = []
     for kind, key in (("issue", "issues"), ("strength", "strengths")):
         rates = [rate_shown(one, metrics) for one in metrics[key]]
@@ -96,17 +103,25 @@ def sides(
                 "title": key.capitalize(),
                 "rates": seen,
                 "absent": [label_name(one["id"], taxonomy) for one in rates if not one["count"]],
-                "verbatims": [_verbatim(one, spoken(one["id"]), taxonomy) for one in seen[:_VERBATIMS]],
+                "verbatims": [
+                    _verbatim(one, spoken(one["id"]), taxonomy, longest) for one in seen[:verbatims]
+                ],
             }
         )
     return found
 
 
-def _verbatim(label: Mapping[str, Any], stored: StoredComment | None, taxonomy: Taxonomy) -> dict[str, Any]:
+def _verbatim(
+    label: Mapping[str, Any], stored: StoredComment | None, taxonomy: Taxonomy, longest: int | None
+) -> dict[str, Any]:
     if stored is None:
         return {"label": label, "text": None, "record": None}
     marks = [one for one in evidence_of(stored.counted, taxonomy) if one.name == label["name"]]
-    return {"label": label, "text": marked(stored.record.text, marks), "record": stored.record}
+    return {
+        "label": label,
+        "text": marked(*excerpt(stored.record.text, marks, longest)),
+        "record": stored.record,
+    }
 
 
 def drivers_view(found: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Any]:
