@@ -50,6 +50,7 @@ PAGES = [
     "/all",
     "/all/drivers?metric=nps",
     "/heatmap",
+    "/emerging",
     "/comments",
     "/comments?q=zebra",
     "/review",
