@@ -24,7 +24,7 @@ def note(conn: Connection, tenant: str, names: Sequence[Name], seen: date) -> se
     for name in sorted(names):
         values = dict(zip(("touchpoint", "label", "direction"), name, strict=True))
         insert = upserter(conn)(raised_alert).values(tenant=tenant, seen=seen, **values)
-        if conn.execute(insert.on_conflict_do_nothing()).rowcount == 1:
+        if conn.scalar(insert.on_conflict_do_nothing().returning(columns.label)) is not None:
             is_new.add(name)
             continue
         own = (columns.tenant == tenant) & sa.and_(*(columns[key] == value for key, value in values.items()))

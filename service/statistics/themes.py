@@ -32,7 +32,8 @@ _MIN_WORD = 5
 _MOST_OF_TEXTS = 0.25
 _MOST_WORDS = 60
 _MIN_TOGETHER = 4
-_MIN_LIFT = 3.0
+_MIN_LIFT = 2.5
+_CLUMP = 3
 _WORD = re.compile(r"[^\W\d_]{3,}")
 # Function words of English; those of other languages are too frequent to be a theme's.
 _PLAIN = frozenset(
@@ -94,7 +95,7 @@ def _vocabulary(documents: Sequence[Words]) -> set[str]:
 def _proposed(documents: Sequence[Words]) -> Iterator[Words]:
     """Names of themes from one half, the pair of words that surely meets most often first."""
     taken: set[str] = set()
-    left = list(documents)
+    left, proposed = list(documents), 0
     for pair in _pairs(documents):
         if taken & set(pair):
             continue
@@ -105,16 +106,20 @@ def _proposed(documents: Sequence[Words]) -> Iterator[Words]:
         # Once more from all that have two of these words, not only from those with the first two.
         own = [left[row] for row in _rows(left, words)]
         words = _names(own, documents)
-        taken |= set(words)
+        taken |= {*pair, *words}
         gone = set(_rows(left, words))
         left = [document for row, document in enumerate(left) if row not in gone]
         yield words
-        if len(taken) >= MOST * NAMES:
+        proposed += 1
+        if proposed == MOST:
             return
 
 
 def _pairs(documents: Sequence[Words]) -> list[tuple[str, str]]:
-    """Pairs of words that texts have together more often than chance, false ones controlled over all pairs."""
+    """Pairs of words that texts have together more often than chance would, the surest first.
+
+    Many of them are chance all the same: whether a theme is comes out in the other half.
+    """
     frequency = Counter(word for document in documents for word in document)
     together = Counter(pair for document in documents for pair in combinations(sorted(document), 2))
     spread = _spread(documents)
@@ -122,17 +127,8 @@ def _pairs(documents: Sequence[Words]) -> list[tuple[str, str]]:
     for (one, other), n in together.items():
         expected = frequency[one] * frequency[other] * spread
         if n >= _MIN_TOGETHER and n >= _MIN_LIFT * expected:
-            judged.append((_log_tail(n, expected), n - expected, (one, other)))
-    judged.sort()
-    # Benjamini & Hochberg over all pairs that there could be, most of which nobody wrote.
-    possible = math.comb(len(frequency), 2)
-    passed = [
-        rank
-        for rank, (p, *_) in enumerate(judged, 1)
-        if p <= math.log(FALSE_THEMES * rank / max(possible, 1))
-    ]
-    sure = judged[: max(passed, default=0)]
-    return [pair for _, _, pair in sorted(sure, key=lambda one: (-one[1], one[2]))]
+            judged.append((_log_tail(n, expected), (one, other)))
+    return [pair for _, pair in sorted(judged)]
 
 
 def _names(own: Sequence[Words], documents: Sequence[Words]) -> Words:
@@ -145,20 +141,23 @@ def _names(own: Sequence[Words], documents: Sequence[Words]) -> Words:
     of_class = Counter(word for document in own for word in document)
     mean = frequency.total() / 2
     weight = {word: n * math.log(1 + mean / frequency[word]) for word, n in of_class.items()}
-    # A word that is as frequent elsewhere names nothing.
+    # A word that is hardly less frequent elsewhere names nothing.
     share = len(own) / len(documents)
-    telling = [word for word in weight if of_class[word] >= 2 * share * frequency[word]]
+    telling = [word for word in weight if of_class[word] >= _MIN_LIFT * share * frequency[word]]
     return tuple(sorted(telling, key=lambda word: (-weight[word], word))[:NAMES])
 
 
 def _by_chance(documents: Sequence[Words], words: Words) -> float:
-    """The probability that as many texts have two of the words, were words spread over texts by chance.
+    """The probability that the words meet in texts as often, were they spread over texts by chance.
 
-    An upper bound: of the expected number by pairs (Bonferroni), and of the Poisson tail (Chernoff).
+    Meetings are pairs of the words, of one text `_CLUMP` at most: sums of independent numbers between 0 and that have
+    the tail of Poisson's to the power of 1 / _CLUMP, at most (Chernoff 1952).
     """
     frequency = Counter(word for document in documents for word in document)
     pairs = sum(frequency[one] * frequency[other] for one, other in combinations(words, 2))
-    return math.exp(_log_tail(len(_rows(documents, words)), pairs * _spread(documents)))
+    wanted = set(words)
+    met = sum(min(math.comb(len(wanted.intersection(one)), 2), _CLUMP) for one in documents)
+    return math.exp(_log_tail(met, pairs * _spread(documents)) / _CLUMP)
 
 
 def _spread(documents: Sequence[Words]) -> float:
@@ -185,7 +184,9 @@ def _shared_out(documents: Sequence[Words], proposed: Sequence[tuple[Words, floa
     """Each text to the first theme that it speaks of; what is too small then is none."""
     gone: set[int] = set()
     found = []
-    for words, p in proposed:
+    for half, p in proposed:
+        # All texts know the words better than the half that proposed them.
+        words = _names([documents[row] for row in _rows(documents, half)], documents)
         rows = tuple(row for row in _rows(documents, words) if row not in gone)
         if len(rows) >= MIN_SIZE:
             gone |= set(rows)
