@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import Field
 from sqlalchemy.engine import Connection
 
+import models
 from service.database import read
 from service.keys.access import Caller
 from service.metrics.answers import EmergingOut
@@ -16,7 +17,7 @@ from service.metrics.emerging import emerging
 from service.metrics.journey import period_of
 from service.problems import documented
 from service.render import render
-from service.rollup_repository import first_days, last_day
+from service.rollup_repository import first_days, last_day, touchpoints
 from service.rollups import WHOLE
 from service.routes.given import Given, Range, Who
 from service.routes.page import days_kept, order_of, presets_of
@@ -33,7 +34,9 @@ class Wanted(Range):
     touchpoint: str = Field(WHOLE, description="One touchpoint; all comments if missing.")
 
 
-@router.get("", response_model=EmergingOut, responses=documented(422, 503), summary="What no issue covers")
+@router.get(
+    "", response_model=EmergingOut, responses=documented(404, 422, 503), summary="What no issue covers"
+)
 def list_emerging(parts: Given, who: Who, wanted: Annotated[Wanted, FromQuery()]) -> JSONResponse:
     """Themes of the newest 2,000 comments at most that have content and no issue or strength: candidates for the
     taxonomy, each with its growth against as many days before. Of the last 28 days where nobody says which."""
@@ -64,6 +67,8 @@ def show_emerging(parts: Given, who: Who, wanted: Annotated[Wanted, FromQuery()]
 
 def _found(conn: Connection, who: Caller, wanted: Wanted) -> dict[str, Any]:
     from_day, to_day = wanted.days()
+    if wanted.touchpoint != WHOLE and wanted.touchpoint not in touchpoints(conn, who.tenant):
+        raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")
     last = last_day(conn, who.tenant)
     end = (last + timedelta(days=1)).isoformat() if last and last < date.max else None
     return emerging(conn, who.tenant, wanted.touchpoint, period_of(from_day, to_day, end))

@@ -150,7 +150,8 @@ def test_what_no_issue_covers(client: TestClient, fill: Callable[..., None]) -> 
     page = client.get("/emerging").text
     assert ", ".join(theme["words"]) in page
     assert "<b>Grows</b>" in page
-    assert get(client, touchpoint="elsewhere")["unexplained"] == 0
+    # The other tenant's.
+    assert client.get("/v1/emerging", params={"touchpoint": "elsewhere"}).status_code == 404
     assert get(client, to="2026-11-01")["themes"] == []
 
 
