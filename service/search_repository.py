@@ -29,7 +29,7 @@ _texts = sa.table("comment_text", sa.column("rowid", sa.Integer))
 class _Filter(NamedTuple):
     """A filter with an index of its own: how many comments have it on all days, and where their keys are."""
 
-    count: int
+    size: int
     key: sa.ColumnElement[int]
     condition: sa.ColumnElement[bool]
     joins_others: bool
@@ -57,7 +57,7 @@ def _far(
 ) -> list[int]:
     """All that there are, from the keys of the rarest filter, and only then in their order."""
     source = comment.join(analysis, analysis.c.comment_key == comment.c.key)
-    indexed = sorted(_indexed(conn, tenant, filters), key=lambda one: one.count)
+    indexed = sorted(_indexed(conn, tenant, filters), key=lambda one: one.size)
     if indexed:
         # Put down, so that no planner has another idea of where to begin.
         keys = _keys(indexed[0], indexed[1:]).cte("rare").prefix_with("MATERIALIZED")
@@ -129,9 +129,9 @@ def _page(conn: Connection, query: Any, limit: int) -> list[int]:
 
 def _behind(cursor: Cursor) -> sa.ColumnElement[bool]:
     at = sa.literal(cursor.occurred_at, comment.c.occurred_at.type)
-    return sa.tuple_(comment.c.occurred_at, comment.c.key) < sa.tuple_(
-        at, sa.literal(cursor.key, comment.c.key.type)
-    )
+    last = sa.tuple_(at, sa.literal(cursor.key, comment.c.key.type))
+    behind: sa.ColumnElement[bool] = sa.tuple_(comment.c.occurred_at, comment.c.key) < last
+    return behind
 
 
 def _days(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:

@@ -32,7 +32,8 @@ def candidates(
         found = conn.execute(query.order_by(mention.c.comment_key.desc()).limit(limit))
     else:
         polarity = conn.scalar(sa.select(mention.c.polarity).where(mention.c.label == label).limit(1))
-        filters = Filters(touchpoint=touchpoint, from_=days[0], to=days[1], **{polarity or "issue": label})
+        issue, strength = (label, None) if polarity == "issue" else (None, label)
+        filters = Filters(touchpoint=touchpoint, issue=issue, strength=strength, from_=days[0], to=days[1])
         keys = newest(conn, tenant, filters, limit)
         query = sa.select(*columns).join(mention, of_label).where(comment.c.key.in_(keys))
         found = conn.execute(query.order_by(comment.c.key.desc()))

@@ -149,7 +149,7 @@ def audited(
 
 def _judged(
     body: dict[str, Any], verdicts: Sequence[dict[str, bool]], labels: Sequence[str]
-) -> tuple[list[str], list[float], list[float]]:
+) -> tuple[list[Any], list[Any], list[Any]]:
     """The labels that people judged, the share of those who found each, and whether the model did."""
     found = {one["id"] for group in ("issues", "strengths", "categories") for one in body.get(group, ())}
     said = {label: [one[label] for one in verdicts if label in one] for label in labels}
