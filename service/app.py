@@ -35,6 +35,7 @@ from service.routes import (
     comments,
     corrections,
     docs,
+    emerging,
     evidence_page,
     exports,
     health,
@@ -80,12 +81,14 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         segments,
         alerts,
         exports,
+        emerging,
         about,
         sign_in,
     ):
         app.include_router(part.router, dependencies=[Depends(from_our_own_pages)])
     for part in (health, page, report, story_page, evidence_page, review_page, docs):
         app.include_router(part.router)
+    app.include_router(emerging.page)
     # The last one added sees a request first.
     app.add_middleware(Doorkeeper)
     app.add_middleware(Instruments)

@@ -5,7 +5,8 @@ from collections import defaultdict
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.segment_repository import Days, comments_of
+from service.database import chunks
+from service.segment_repository import Days, newest_of
 from service.tables import analysis, comment, mention
 
 Scored = tuple[int, str, tuple[str, ...]]
@@ -21,7 +22,7 @@ def scored(
     limit: int,
 ) -> list[Scored]:
     """The newest analysed comments of a touchpoint (or "*") that have a score, newest first."""
-    source, wanted = comments_of(tenant, touchpoint, days)
+    source, wanted = newest_of(conn, tenant, touchpoint, days, limit)
     has_score = comment.c[score].is_not(None) & (analysis.c.status == "analyzed")
     newest = (
         sa.select(comment.c.key, comment.c[score].label("score"), analysis.c.model_version)
@@ -31,11 +32,9 @@ def scored(
         .limit(limit)
     )
     rows = conn.execute(newest).all()
-    chosen = newest.subquery()
     labels: dict[int, list[str]] = defaultdict(list)
-    asked = sa.select(mention.c.comment_key, mention.c.label).join(
-        chosen, chosen.c.key == mention.c.comment_key
-    )
-    for key, label in conn.execute(asked):
-        labels[key].append(label)
+    for keys in chunks([row.key for row in rows]):
+        asked = sa.select(mention.c.comment_key, mention.c.label).where(mention.c.comment_key.in_(keys))
+        for key, label in conn.execute(asked):
+            labels[key].append(label)
     return [(row.score, row.model_version, tuple(labels.get(row.key, ()))) for row in rows]

@@ -9,22 +9,22 @@ of the comments at any moment that anybody can see.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from service import rollup_repository
+from service import rollup_repository, search_repository
 from service.corrections import repository as corrections
 from service.corrections.correction import Correction
 from service.database import chunks
 from service.listing import Cursor, Filters, Page
 from service.records import RECORD_FIELDS, CommentRecord, Outdated, StoredComment, StoredTouchpoint
 from service.rollup_repository import measures, totals, touchpoints
-from service.rollups import WHOLE, RollupKey, contribution
+from service.rollups import RollupKey, contribution
 from service.save_repository import in_order, reanalyze, save, save_all
 from service.tables import analysis as analysis_table
-from service.tables import comment, comment_touchpoint, mention
+from service.tables import comment, comment_touchpoint
 
 __all__ = [
     "Filters",
@@ -97,19 +97,13 @@ def select(conn: Connection, tenant: str, filters: Filters, limit: int, cursor: 
 
     Raises `InputError` (`invalid_cursor`) if `cursor` is not one that an earlier page gave.
     """
-    conditions = [comment.c.tenant == tenant, *_conditions(filters)]
-    if cursor is not None:
-        last = Cursor.decode(cursor)
-        after = sa.tuple_(
-            sa.literal(last.occurred_at, comment.c.occurred_at.type), sa.literal(last.key, comment.c.key.type)
-        )
-        conditions.append(sa.tuple_(comment.c.occurred_at, comment.c.key) < after)
-    found = list(_stored(conn, sa.and_(*conditions), limit=limit + 1))
-    stored = [one for _, one in found[:limit]]
+    after = None if cursor is None else Cursor.decode(cursor)
+    found = of_keys(conn, search_repository.newest(conn, tenant, filters, limit + 1, after))
+    stored = found[:limit]
     if len(found) <= limit:
         return Page(stored, None)
-    key, last_stored = found[limit - 1]
-    return Page(stored, Cursor(last_stored.record.occurred_at, key).encode())
+    last = stored[-1]
+    return Page(stored, Cursor(last.record.occurred_at, last.key).encode())
 
 
 def delete(conn: Connection, tenant: str, id: str) -> bool:
@@ -183,16 +177,13 @@ def _erase(conn: Connection, tenant: str, condition: sa.ColumnElement[bool]) -> 
     return ids
 
 
-def _stored(
-    conn: Connection, condition: sa.ColumnElement[bool], limit: int | None = None
-) -> Iterator[tuple[int, StoredComment]]:
+def _stored(conn: Connection, condition: sa.ColumnElement[bool]) -> Iterator[tuple[int, StoredComment]]:
     """Comments with their keys, newest first."""
     query = (
         sa.select(comment, analysis_table.c.body, analysis_table.c.corrected)
         .join(analysis_table, analysis_table.c.comment_key == comment.c.key)
         .where(condition)
         .order_by(comment.c.occurred_at.desc(), comment.c.key.desc())
-        .limit(limit)
     )
     rows = conn.execute(query).mappings().all()
     places = _places(conn, [row["key"] for row in rows])
@@ -230,48 +221,3 @@ def _read(
 
 def _record(row: RowMapping) -> CommentRecord:
     return CommentRecord(**{name: row[name] for name in RECORD_FIELDS})
-
-
-def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
-    wanted: list[tuple[object, sa.ColumnElement[bool]]] = [
-        (filters.touchpoint, _is_at(filters.touchpoint)),
-        (filters.issue, _mentions("issue", filters.issue)),
-        (filters.strength, _mentions("strength", filters.strength)),
-        (filters.sentiment, analysis_table.c.sentiment == filters.sentiment),
-        (filters.empathy, _empathy(filters.empathy)),
-        (filters.q, comment.c.text.icontains(filters.q or "", autoescape=True)),
-    ]
-    if filters.from_ is not None:
-        wanted.append((filters.from_, comment.c.occurred_at >= _midnight(filters.from_)))
-    if filters.to is not None:
-        wanted.append((filters.to, comment.c.occurred_at < _midnight(filters.to)))
-    return [condition for value, condition in wanted if value is not None]
-
-
-def _is_at(touchpoint: str | None) -> sa.ColumnElement[bool]:
-    if touchpoint == WHOLE:
-        return sa.true()
-    at = comment_touchpoint.c
-    return sa.exists().where(at.comment_key == comment.c.key, at.touchpoint == touchpoint)
-
-
-def _mentions(polarity: str, label: str | None) -> sa.ColumnElement[bool]:
-    of = mention.c
-    return sa.exists().where(of.comment_key == comment.c.key, of.label == label, of.polarity == polarity)
-
-
-def _empathy(kind: str | None) -> sa.ColumnElement[bool]:
-    score = analysis_table.c.empathy_score
-    match kind:
-        case "caring":
-            return score > 0
-        case "uncaring":
-            return score < 0
-        case "none":
-            return score.is_(None) & (analysis_table.c.status == "analyzed")
-        case _:
-            return score.is_not(None)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -1,8 +1,8 @@
-"""Every SQL statement on the daily sums: `apply` a change, read `totals` and `measures`."""
+"""Every SQL statement on the sums of days and months: `apply` a change, read `totals` and `measures`."""
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -11,11 +11,11 @@ from sqlalchemy.engine import Connection
 
 from service.database import chunks
 from service.rollups import LABEL, MODEL, WHOLE, RollupKey
-from service.tables import rollup
+from service.tables import rollup, rollup_month
 
 
 class Total(NamedTuple):
-    """One measure of one touchpoint over a range of days; `first` and `last` are the days that have it."""
+    """One measure of one touchpoint over a range of days, and the touchpoint's first and last day with comments."""
 
     touchpoint: str
     measure: str
@@ -39,34 +39,43 @@ def upserter(conn: Connection) -> Any:
 
 
 def apply(conn: Connection, tenant: str, delta: Mapping[RollupKey, int]) -> None:
-    """Add a change to the sums, inside the caller's transaction; sums that reach zero are deleted.
+    """Add a change to the sums of days and of months, inside the caller's transaction.
 
-    Keys are taken in order, so that two transactions never wait for each other crosswise.
+    Sums that reach zero are deleted. Keys are taken in order, so that two transactions never wait for each other
+    crosswise.
     """
-    rows: list[dict[str, Any]] = [
-        {"tenant": tenant, "touchpoint": touchpoint, "day": day, "measure": measure, "value": value}
-        for (touchpoint, day, measure), value in sorted(delta.items())
+    months: Counter[RollupKey] = Counter()
+    for (touchpoint, day, measure), value in delta.items():
+        months[touchpoint, day.replace(day=1), measure] += value
+    _add(conn, rollup, tenant, delta)
+    _add(conn, rollup_month, tenant, months)
+
+
+def _add(conn: Connection, table: sa.Table, tenant: str, delta: Mapping[RollupKey, int]) -> None:
+    names = [column.name for column in table.primary_key]
+    rows = [
+        dict(zip(names, (tenant, *key), strict=True)) | {"value": value}
+        for key, value in sorted(delta.items())
         if value
     ]
     if not rows:
         return
-    insert = upserter(conn)(rollup)
+    insert = upserter(conn)(table)
     upsert = insert.on_conflict_do_update(
-        index_elements=rollup.primary_key, set_={"value": rollup.c.value + insert.excluded.value}
-    ).returning(rollup.c.touchpoint, rollup.c.day, rollup.c.measure, rollup.c.value)
+        index_elements=table.primary_key, set_={"value": table.c.value + insert.excluded.value}
+    ).returning(*table.primary_key, table.c.value)
     # Sums of scores may come to nothing upwards as well.
     zeros = [tuple(key) for *key, value in conn.execute(upsert, rows) if value == 0]
     for chunk in chunks(zeros):
-        name = sa.tuple_(rollup.c.touchpoint, rollup.c.day, rollup.c.measure)
-        conn.execute(rollup.delete().where(rollup.c.tenant == tenant, name.in_(chunk)))
+        conn.execute(table.delete().where(sa.tuple_(*table.primary_key).in_(chunk)))
 
 
 def touchpoints(conn: Connection, tenant: str) -> list[str]:
     """The touchpoints that have comments, in alphabetical order, without the whole ("*")."""
     named = (
-        sa.select(rollup.c.touchpoint)
+        sa.select(rollup_month.c.touchpoint)
         .distinct()
-        .where(rollup.c.tenant == tenant, rollup.c.touchpoint != WHOLE)
+        .where(rollup_month.c.tenant == tenant, rollup_month.c.touchpoint != WHOLE)
     )
     return sorted(conn.scalars(named))
 
@@ -78,55 +87,90 @@ def totals(
     from_day: date | None = None,
     to_day: date | None = None,
 ) -> list[Total]:
-    """Sums over the days from `from_day` to before `to_day`, for one touchpoint or all (with the whole)."""
-    query = _within(
-        sa.select(
-            rollup.c.touchpoint,
-            rollup.c.measure,
-            sa.func.sum(rollup.c.value),
-            sa.func.min(rollup.c.day),
-            sa.func.max(rollup.c.day),
-        ).group_by(rollup.c.touchpoint, rollup.c.measure),
-        (tenant, touchpoint, from_day, to_day),
-    )
-    # PostgreSQL sums big integers as decimals.
-    return [
-        Total(place, name, int(value), first, last) for place, name, value, first, last in conn.execute(query)
+    """Sums over the days from `from_day` to before `to_day`, for one touchpoint or all (with the whole).
+
+    Whole months are taken from the sums of months; `first` and `last` are the ends of the touchpoint's days.
+    """
+    sums = _sums(conn, tenant, touchpoint, from_day, to_day)
+    ends = _ends(conn, tenant, touchpoint, from_day, to_day)
+    return [Total(place, name, value, *ends[place]) for (place, name), value in sums.items()]
+
+
+def _sums(
+    conn: Connection, tenant: str, touchpoint: str | None, from_day: date | None, to_day: date | None
+) -> dict[tuple[str, str], int]:
+    """By touchpoint and measure; none that is zero unless it came to that."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for table, start, end in _spans(from_day, to_day):
+        moment = table.c.month if table is rollup_month else table.c.day
+        query = sa.select(table.c.touchpoint, table.c.measure, sa.func.sum(table.c.value))
+        query = query.where(table.c.tenant == tenant).group_by(table.c.touchpoint, table.c.measure)
+        if touchpoint is not None:
+            query = query.where(table.c.touchpoint == touchpoint)
+        query = query.where(*([moment >= start] if start else []), *([moment < end] if end else []))
+        for place, name, value in conn.execute(query):
+            # PostgreSQL sums big integers as decimals.
+            sums[place, name] += int(value)
+    return dict(sums)
+
+
+def _spans(from_day: date | None, to_day: date | None) -> list[tuple[sa.Table, date | None, date | None]]:
+    """Some days as whole months and the days before and after them; ends exclusive."""
+    if from_day is not None and (from_day.year, from_day.month) == (date.max.year, 12):
+        # The calendar has no month after it.
+        return [(rollup, from_day, to_day)]
+    start = from_day if from_day is None or from_day.day == 1 else _next_month(from_day)
+    end = to_day and to_day.replace(day=1)
+    if start is not None and end is not None and start >= end:
+        return [(rollup, from_day, to_day)]
+    edges = [(rollup, from_day, start), (rollup, end, to_day)]
+    return [(rollup_month, start, end), *(edge for edge in edges if edge[1] != edge[2])]
+
+
+def _next_month(day: date) -> date:
+    """The first day of the next month."""
+    return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+
+
+def _ends(
+    conn: Connection,
+    tenant: str,
+    touchpoint: str | None = None,
+    from_day: date | None = None,
+    to_day: date | None = None,
+) -> dict[str, tuple[date, date]]:
+    """The first and the last day with comments, of one touchpoint or of each."""
+    place = rollup_month.c.touchpoint
+    places = sa.select(place).distinct().where(rollup_month.c.tenant == tenant)
+    if touchpoint is not None:
+        places = places.where(place == touchpoint)
+    of = places.subquery()
+    # Each by itself, so that each is one look into the index.
+    ends = [
+        _within(sa.select(end(rollup.c.day)), (tenant, None, from_day, to_day))
+        .where(rollup.c.touchpoint == of.c.touchpoint)
+        .scalar_subquery()
+        for end in (sa.func.min, sa.func.max)
     ]
+    found = conn.execute(sa.select(of.c.touchpoint, *ends))
+    return {one: (first, last) for one, first, last in found if first is not None}
 
 
 def two_spans(
     conn: Connection, tenant: str, new: tuple[date, date], old: tuple[date, date]
 ) -> dict[str, tuple[Counter[str], Counter[str]]]:
-    """The sums of every touchpoint (with the whole) over two spans of days, ends exclusive, in one scan."""
-    day, value = rollup.c.day, rollup.c.value
-    within = [(day >= start) & (day < end) for start, end in (new, old)]
-    query = (
-        sa.select(
-            rollup.c.touchpoint,
-            rollup.c.measure,
-            *(sa.func.sum(sa.case((one, value), else_=0)) for one in within),
-        )
-        .where(rollup.c.tenant == tenant, sa.or_(*within))
-        .group_by(rollup.c.touchpoint, rollup.c.measure)
-    )
+    """The sums of every touchpoint (with the whole) over two spans of days, ends exclusive."""
     found: dict[str, tuple[Counter[str], Counter[str]]] = {}
-    for place, name, *values in conn.execute(query):
-        pair = found.setdefault(place, (Counter(), Counter()))
-        for sums, one in zip(pair, values, strict=True):
+    for side, span in enumerate((new, old)):
+        for (place, name), value in _sums(conn, tenant, None, *span).items():
             # A model that tagged none of them is not among them.
-            sums.update({name: int(one)} if one else {})
+            found.setdefault(place, (Counter(), Counter()))[side].update({name: value} if value else {})
     return found
 
 
 def first_days(conn: Connection, tenant: str) -> dict[str, date]:
     """The day of the first comment of every touchpoint, without the whole."""
-    query = (
-        sa.select(rollup.c.touchpoint, sa.func.min(rollup.c.day))
-        .where(rollup.c.tenant == tenant, rollup.c.touchpoint != WHOLE)
-        .group_by(rollup.c.touchpoint)
-    )
-    return {place: day for place, day in conn.execute(query)}
+    return {place: first for place, (first, _) in _ends(conn, tenant).items() if place != WHOLE}
 
 
 def last_day(conn: Connection, tenant: str) -> date | None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from service.listing import Where
-from service.rollup_repository import Total
+from service.rollup_repository import Total, totals
 from service.rollups import LABEL, MODEL, SCALE, WHOLE
 from service.tables import analysis, comment, comment_touchpoint, mention
 
@@ -28,13 +28,18 @@ class Segment(NamedTuple):
     last: date
 
 
-def segments(conn: Connection, tenant: str, touchpoint: str, field: str, days: Days) -> list[Segment]:
+def segments(
+    conn: Connection, tenant: str, touchpoint: str, field: str, days: Days, share: float = 1.0
+) -> list[Segment]:
     """All of a touchpoint (or "*"), the largest first; comments without the field are one of them, None.
 
-    `field` is "channel", "language", or "metadata." with a name behind it.
+    `field` is "channel", "language", or "metadata." with a name behind it. Of the comments a `share` is counted,
+    always the same ones.
     """
-    source = comments_of(tenant, touchpoint, days)
-    found = _grouped(conn, _field(conn, field), source, lambda text: _one(field, text))
+    source, wanted = comments_of(tenant, touchpoint, days)
+    if share < 1:
+        wanted &= comment.c.key.in_(_drawn(conn, tenant, touchpoint, days, share))
+    found = _grouped(conn, _field(conn, field), (source, wanted), lambda text: _one(field, text))
     read = [Segment(_read(field, text), sums, first, last) for text, sums, first, last in found]
     return sorted(read, key=lambda segment: (-segment.sums["n"], str(segment.value)))
 
@@ -99,17 +104,60 @@ def comments_of(
     tenant: str, touchpoint: str, days: Days, also: sa.ColumnElement[bool] | None = None
 ) -> Source:
     """Comments with their analyses at one touchpoint (or "*") on some days, and the condition that says so."""
-    from_day, to_day = days
-    wanted = [comment.c.tenant == tenant, *([] if also is None else [also])]
-    if from_day is not None:
-        wanted.append(comment.c.occurred_at >= datetime.combine(from_day, time(), UTC))
-    if to_day is not None:
-        wanted.append(comment.c.occurred_at < datetime.combine(to_day, time(), UTC))
+    wanted = [*occurred(tenant, days), *([] if also is None else [also])]
     source = comment.join(analysis, analysis.c.comment_key == comment.c.key)
     if touchpoint != WHOLE:
         source = source.join(comment_touchpoint, comment_touchpoint.c.comment_key == comment.c.key)
         wanted.append(comment_touchpoint.c.touchpoint == touchpoint)
     return source, sa.and_(*wanted)
+
+
+def _drawn(conn: Connection, tenant: str, touchpoint: str, days: Days, share: float) -> list[int]:
+    """A share of the keys, spread evenly over them: Fibonacci hashing (Knuth, TAOCP vol. 3, section 6.4).
+
+    From the indexes alone, and as a list, so that no planner reads all comments for them.
+    """
+    key, wanted = comment.c.key, occurred(tenant, days)
+    if touchpoint != WHOLE:
+        key = comment_touchpoint.c.comment_key
+        wanted += [comment.c.key == key, comment_touchpoint.c.touchpoint == touchpoint]
+    # Not every so-many-th: what comes in turns, such as channels in a file, would be drawn in turns.
+    lot = (key % 2**30 * 2_654_435_769) % 2**32
+    return list(conn.scalars(sa.select(key).where(*wanted, lot < int(share * 2**32))))
+
+
+def newest_of(conn: Connection, tenant: str, touchpoint: str, days: Days, limit: int) -> Source:
+    """What `comments_of` gives, put so that the newest `limit` are read quickly, however rare the touchpoint is.
+
+    Either comments are read by time until enough of them are of the touchpoint, or all that are of it are read and
+    put in order: whichever is less.
+    """
+    source = comment.join(analysis, analysis.c.comment_key == comment.c.key)
+    wanted = occurred(tenant, days)
+    if touchpoint == WHOLE:
+        return source, sa.and_(*wanted)
+    at = comment_touchpoint.c
+    there = sa.select(at.comment_key).where(at.touchpoint == touchpoint)
+    own, of_all = (
+        sum(one.value for one in totals(conn, tenant, place, *days) if one.measure == "n")
+        for place in (touchpoint, WHOLE)
+    )
+    if own * own > limit * of_all:
+        return source, sa.and_(*wanted, sa.exists(there.where(at.comment_key == comment.c.key)))
+    # Put down, so that no planner has another idea of where to begin.
+    keys = there.cte("there").prefix_with("MATERIALIZED")
+    return keys.join(source, comment.c.key == keys.c.comment_key), sa.and_(*wanted)
+
+
+def occurred(tenant: str, days: Days) -> list[sa.ColumnElement[bool]]:
+    """Of a tenant, on some days."""
+    from_day, to_day = days
+    wanted = [comment.c.tenant == tenant]
+    if from_day is not None:
+        wanted.append(comment.c.occurred_at >= datetime.combine(from_day, time(), UTC))
+    if to_day is not None:
+        wanted.append(comment.c.occurred_at < datetime.combine(to_day, time(), UTC))
+    return wanted
 
 
 def _field(conn: Connection, field: str) -> sa.ColumnElement[Any]:

@@ -4,8 +4,9 @@
             1 ── n mention               the issues and strengths of the analysis, to filter by
             1 ── n comment_touchpoint    where it counts: the client's own touchpoint, else the inferred ones
     rollup                               daily sums per touchpoint, always equal to a recount of the above
+    rollup_month                         the same by month, so that long periods are quick to add up
 
-Portable between SQLite and PostgreSQL.
+Portable between SQLite and PostgreSQL, but for the index that finds words in texts (`service/text_search.py`).
 """
 
 from datetime import UTC, datetime
@@ -126,6 +127,17 @@ rollup = sa.Table(
     sa.Column("tenant", sa.String(64), primary_key=True),
     sa.Column("touchpoint", sa.String(64), primary_key=True),
     sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("measure", sa.String(255), primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+rollup_month = sa.Table(
+    "rollup_month",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("touchpoint", sa.String(64), primary_key=True),
+    # Its first day.
+    sa.Column("month", sa.Date, primary_key=True),
     sa.Column("measure", sa.String(255), primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
 )

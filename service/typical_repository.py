@@ -5,7 +5,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.listing import Where
+from service.listing import Filters, Where
+from service.search_repository import newest
 from service.segment_repository import Days, comments_of, has_value
 from service.tables import comment, mention
 
@@ -27,14 +28,19 @@ def candidates(
     limit: int,
     where: Where | None = None,
 ) -> list[Candidate]:
-    """Those that were stored last, of a touchpoint (or "*") on some days, of a segment or all."""
-    source, wanted = comments_of(tenant, touchpoint, days, has_value(conn, where))
-    query = (
-        sa.select(comment.c.key, mention.c.probability, sa.func.length(comment.c.text))
-        .select_from(source.join(mention, mention.c.comment_key == comment.c.key))
-        .where(wanted, mention.c.label == label)
+    """The newest of a touchpoint (or "*") on some days, of a segment or all; where any day will do, those stored last."""
+    columns = comment.c.key, mention.c.probability, sa.func.length(comment.c.text)
+    of_label = (mention.c.comment_key == comment.c.key) & (mention.c.label == label)
+    if days == (None, None) or where is not None:
+        source, wanted = comments_of(tenant, touchpoint, days, has_value(conn, where))
+        query = sa.select(*columns).select_from(source.join(mention, of_label)).where(wanted)
         # By key, not by time: the index on labels goes by key, so that no more than these are read.
-        .order_by(mention.c.comment_key.desc())
-        .limit(limit)
-    )
-    return [Candidate(*row) for row in conn.execute(query)]
+        found = conn.execute(query.order_by(mention.c.comment_key.desc()).limit(limit))
+    else:
+        polarity = conn.scalar(sa.select(mention.c.polarity).where(mention.c.label == label).limit(1))
+        issue, strength = (label, None) if polarity == "issue" else (None, label)
+        filters = Filters(touchpoint=touchpoint, issue=issue, strength=strength, from_=days[0], to=days[1])
+        keys = newest(conn, tenant, filters, limit)
+        query = sa.select(*columns).join(mention, of_label).where(comment.c.key.in_(keys))
+        found = conn.execute(query.order_by(comment.c.key.desc()))
+    return [Candidate(*row) for row in found]

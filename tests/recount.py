@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from service.corrections.tables import correction
-from service.tables import analysis, comment, comment_touchpoint, mention, rollup
+from service.tables import analysis, comment, comment_touchpoint, mention, rollup, rollup_month
 
 Counts = dict[tuple[Any, ...], int]
 
@@ -24,6 +24,8 @@ def assert_exact(conn: Connection) -> None:
     assert {row.key: _in_force(row.corrected) for row in rows if row.corrected} == _said(conn, rows)
     kept = {tuple(key): value for *key, value in conn.execute(sa.select(rollup))}
     assert kept == sums(rows)
+    months = {tuple(key): value for *key, value in conn.execute(sa.select(rollup_month))}
+    assert months == by_month(kept)
     labels = conn.execute(sa.select(mention.c.comment_key, mention.c.label, mention.c.polarity))
     assert sorted(tuple(row) for row in labels) == sorted(_labels(rows))
     places = conn.execute(sa.select(comment_touchpoint))
@@ -47,6 +49,14 @@ def sums(rows: list[Any]) -> Counts:
         for place in ["*", *(touchpoint for _, touchpoint, _ in _placed([row]))]:
             for measure, value in _parts(row):
                 counts[row.tenant, place, day, measure] += value
+    return {key: value for key, value in counts.items() if value}
+
+
+def by_month(kept: Counts) -> Counts:
+    """Sums of days as sums of months; those that come to nothing are not there."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for (tenant, place, day, measure), value in kept.items():
+        counts[tenant, place, day.replace(day=1), measure] += value
     return {key: value for key, value in counts.items() if value}
 
 

@@ -20,7 +20,7 @@ def deliver() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     with tracing.on(), store(settings) as engine:
-        house = threading.Thread(target=keep_house, args=(engine, stop), name="housekeeping")
+        house = threading.Thread(target=keep_house, args=(engine, settings, stop), name="housekeeping")
         house.start()
         run(engine, stop, allow_private=settings.webhooks_allow_private)
         house.join()

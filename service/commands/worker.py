@@ -39,7 +39,7 @@ def worker(nice: int, with_parent: bool) -> None:
 
     with tracing.on(), store(settings) as database:
         beside = [
-            threading.Thread(target=keep_house, args=(database, stop), name="housekeeping"),
+            threading.Thread(target=keep_house, args=(database, settings, stop), name="housekeeping"),
             threading.Thread(target=_deliver, args=(database, settings, stop), name="deliver"),
         ]
         for thread in beside:

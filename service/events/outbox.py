@@ -25,7 +25,7 @@ from service.events.webhook_repository import Webhook
 from service.records import CommentRecord, Outcome, StoredComment
 from service.rollups import touchpoints_of
 
-TYPES = ("comment.analyzed", "comment.corrected", "comment.deleted", "job.finished")
+TYPES = ("comment.analyzed", "comment.corrected", "comment.deleted", "job.finished", "alert.raised")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
     webhook 1 ── n delivery n ── 1 event     whom to tell, what became of telling them, what there is to tell
 
+    raised_alert                             which alerts were told, so that each is told once
+
 A delivery with a `next_at` is still to be made; without one it was made (`delivered_at`) or given up.
 """
 
@@ -56,4 +58,15 @@ delivery = sa.Table(
     sa.Column("last_status", sa.Integer),
     sa.Column("last_error", sa.String(64)),
     sa.Index(None, "webhook_id", "next_at"),
+)
+
+raised_alert = sa.Table(
+    "raised_alert",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("touchpoint", sa.String(64), primary_key=True),
+    sa.Column("label", sa.String(64), primary_key=True),
+    sa.Column("direction", sa.String(8), primary_key=True),
+    # As of which day it was last found.
+    sa.Column("seen", sa.Date, nullable=False),
 )

@@ -75,6 +75,12 @@ def held(conn: Connection, tenant: str) -> list[Webhook]:
     return [_read(row) for row in conn.execute(query.with_for_update(read=True, key_share=True)).mappings()]
 
 
+def tenants_wanting(conn: Connection, type: str) -> list[str]:
+    """The tenants with an active webhook that wants events of a type, in alphabetical order."""
+    found = conn.execute(sa.select(webhook.c.tenant, webhook.c.types).where(webhook.c.active))
+    return sorted({tenant for tenant, types in found if type in types})
+
+
 def remove(conn: Connection, tenant: str, id: str) -> bool:
     """Remove a webhook with its deliveries; false if there is none."""
     return conn.execute(webhook.delete().where(*_is(tenant, id))).rowcount == 1

@@ -1,4 +1,4 @@
-"""The shapes of answers on segments, drivers and alerts, for the OpenAPI document."""
+"""The shapes of answers on segments, drivers, alerts and emerging themes, for the OpenAPI document."""
 
 from datetime import date
 from typing import Literal
@@ -37,7 +37,7 @@ class DriversOut(BaseModel):
 
     touchpoint: str
     metric: Literal["nps", "csat", "ces"]
-    n: int = Field(description="Comments with a score that were looked at, the newest 20,000 at most.")
+    n: int = Field(description="Comments with a score that were looked at, the newest 5,000 at most.")
     r2: Interval | None
     labels: list[LabelDriver]
     themes: list[ThemeDriver]
@@ -79,6 +79,48 @@ class SegmentsOut(BaseModel):
 
     by: str
     touchpoint: str
-    n: int = Field(description="All comments, of those not shown as well.")
+    n: int = Field(description="All comments that were counted, of segments not shown as well.")
+    sampled_from: int | None = Field(
+        description="Of so many comments some 5,000 drawn at random were counted; null where all were."
+    )
     segments: list[SegmentOut]
     not_shown: int = Field(description="How many segments more there are.")
+
+
+class Growth(BaseModel):
+    """The share of unexplained comments that speak of a theme, less what it was before."""
+
+    before: int = Field(description="Comments that spoke of it in as many days before.")
+    difference: float
+    ci95: tuple[float, float]
+    p: float = Field(description="Two-sided.")
+    real: bool = Field(description="More than chance, with false discoveries controlled over all themes.")
+
+
+class TypicalComment(BaseModel):
+    """A comment that stands for a theme."""
+
+    id: str
+    text: str
+
+
+class EmergingTheme(BaseModel):
+    """Words that comments have together more often than chance: a candidate, to be named by people."""
+
+    words: list[str] = Field(description="The most telling first, by c-TF-IDF.")
+    n: int = Field(description="Comments with at least two of the words.")
+    share: float = Field(description="Of the unexplained comments that were looked at.")
+    growth: Growth | None = Field(description="Null where there were too few comments before.")
+    typical: list[TypicalComment]
+
+
+class EmergingOut(BaseModel):
+    """What customers talk of that no issue or strength covers, the largest theme first."""
+
+    touchpoint: str
+    from_: date | None = Field(alias="from")
+    to: date | None
+    unexplained: int = Field(description="Comments with content and without a label that were looked at.")
+    before: int = Field(description="The same of as many days before.")
+    enough: bool = Field(description="Whether there are enough of them to look for themes.")
+    themes: list[EmergingTheme]

@@ -4,11 +4,11 @@ with read(engine) as conn:
     audits = audits_of(conn, "default", rules)          {"*": {"poor_communication": Audit(…), …}, …}
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-import numpy as np
 from sqlalchemy.engine import Connection
 
 from service.metrics.sums import Rules
@@ -26,23 +26,22 @@ def audits_of(
     rules: Rules,
     from_day: date | None = None,
     to_day: date | None = None,
+    touchpoint: str | None = None,
 ) -> Audits:
-    """The audits that are large enough to estimate from, of comments of these days."""
-    return by_place(audited(conn, tenant, (*rules.issues, *rules.strengths), from_day, to_day))
+    """The audits that are large enough to estimate from, of comments of these days, of one touchpoint or of all."""
+    labels = (*rules.issues, *rules.strengths)
+    return by_place(audited(conn, tenant, labels, from_day, to_day, touchpoint))
 
 
 def by_place(found: Audited) -> Audits:
     """The rows of each touchpoint and label together; too few of them are left out."""
     audits: dict[str, dict[str, Audit]] = {}
-    if not len(found):
-        return audits
-    order = np.lexsort((found.label, found.touchpoint))
-    place, label = found.touchpoint[order], found.label[order]
-    cuts = np.flatnonzero((place[1:] != place[:-1]) | (label[1:] != label[:-1])) + 1
-    for rows in np.split(order, cuts):
-        if len(rows) >= ENOUGH_AUDITED:
-            of_place = audits.setdefault(str(found.touchpoint[rows[0]]), {})
-            of_place[str(found.label[rows[0]])] = Audit(found.y[rows], found.f[rows], found.pi[rows])
+    rows: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row, one in enumerate(zip(found.touchpoint.tolist(), found.label.tolist(), strict=True)):
+        rows[one].append(row)
+    for (place, label), own in rows.items():
+        if len(own) >= ENOUGH_AUDITED:
+            audits.setdefault(place, {})[label] = Audit(found.y[own], found.f[own], found.pi[own])
     return audits
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from service.metrics.comparison import compared
+from service.metrics.comparison import compared, counted
 from service.metrics.sums import Rules
 from service.metrics.touchpoints import summary
 from service.rollup_repository import Total
@@ -18,6 +18,8 @@ from service.segment_repository import Segment, segments
 
 MOST = 50
 """Segments that are shown, the largest ones."""
+SAMPLE = 5_000
+"""Comments that are counted at most, but for chance: their intervals say how little the others would change."""
 
 
 def by_segment(
@@ -30,8 +32,14 @@ def by_segment(
     from_day: date | None = None,
     to_day: date | None = None,
 ) -> dict[str, Any]:
-    """The numbers of every value of a field, the largest first, and what differs from all other comments."""
-    found = segments(conn, tenant, touchpoint, field, (from_day, to_day))
+    """The numbers of every value of a field, the largest first, and what differs from all other comments.
+
+    Fields are as many as clients like, so there are no sums of them: of more than `SAMPLE` comments a sample is
+    counted, and `sampled_from` says of how many.
+    """
+    there = counted(conn, tenant, touchpoint, from_day, to_day)["n"]
+    share = SAMPLE / there if there > SAMPLE else 1.0
+    found = segments(conn, tenant, touchpoint, field, (from_day, to_day), share)
     whole: Counter[str] = Counter()
     for segment in found:
         whole.update(segment.sums)
@@ -42,6 +50,7 @@ def by_segment(
         "by": field,
         "touchpoint": touchpoint,
         "n": whole["n"],
+        "sampled_from": there if share < 1 else None,
         "segments": [
             {
                 "value": one.value,

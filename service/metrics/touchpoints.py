@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any, Literal
 
 from sqlalchemy.engine import Connection
@@ -42,7 +43,7 @@ def touchpoint_metrics(
     comments has `n` 0.
     """
     summed = totals(conn, tenant, touchpoint, from_day, to_day)
-    audits = audits_of(conn, tenant, rules, from_day, to_day).get(touchpoint, {})
+    audits = audits_of(conn, tenant, rules, from_day, to_day, touchpoint).get(touchpoint, {})
     answer = summary(touchpoint, summed, replace(rules, audits=audits), from_day, to_day)
     judge_disagreements([answer])
     if grain is not None:
@@ -62,11 +63,13 @@ def series(
 ) -> list[dict[str, Any]]:
     """The metrics of every period that has comments, in order."""
     periods: dict[date, list[Total]] = defaultdict(list)
-    for place, day, name, value in measures(conn, tenant, touchpoint, from_day, to_day):
-        periods[_period(day, grain)[0]].append(Total(place, name, value, day, day))
+    by_day = groupby(measures(conn, tenant, touchpoint, from_day, to_day), lambda one: one.day)
+    for day, found in by_day:
+        own = periods[_period(day, grain)[0]]
+        own += [Total(place, name, value, day, day) for place, _, name, value in found]
     return [
-        summary(touchpoint, found, rules, *_clipped(_period(start, grain), from_day, to_day))
-        for start, found in periods.items()
+        summary(touchpoint, of_period, rules, *_clipped(_period(start, grain), from_day, to_day))
+        for start, of_period in periods.items()
     ]
 
 

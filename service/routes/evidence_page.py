@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from sqlalchemy.engine import Connection
 
 import models
 from service import repository
@@ -13,6 +14,7 @@ from service.corrections.correcting import correct
 from service.corrections.correction import read_correction
 from service.database import read, write
 from service.highlight import label_name
+from service.keys.access import Caller
 from service.metrics import touchpoint_metrics
 from service.render import SCRIPTED, render, static
 from service.rollup_repository import first_days
@@ -51,14 +53,7 @@ def show_comments(parts: Given, who: Who, view: Annotated[View, Query()]) -> HTM
     filters = view.filters(taxonomy)
     with read(parts.engine) as conn:
         found = repository.select(conn, who.tenant, filters, _PAGE, view.cursor)
-        metrics = touchpoint_metrics(
-            conn,
-            who.tenant,
-            view.touchpoint or WHOLE,
-            parts.rules,
-            from_day=filters.from_,
-            to_day=filters.to,
-        )
+        rates = _rates(conn, parts, who, view)
         order = order_of(parts).sort(first_days(conn, who.tenant))
     asked = view.issue or view.strength
     return render(
@@ -69,8 +64,7 @@ def show_comments(parts: Given, who: Who, view: Annotated[View, Query()]) -> HTM
         comments=[comment_view(one, taxonomy, asked) for one in found.comments],
         next_cursor=found.next_cursor,
         chosen=_chosen(view, parts),
-        rates=_rates(view, metrics, parts),
-        m=metrics,
+        rates=rates,
         places=[(id, place_name(id, taxonomy)) for id in order],
         story=story_address(view.touchpoint or WHOLE, **days_kept(view)),
         labels=[
@@ -110,8 +104,13 @@ async def script() -> FileResponse:
     return static("evidence.js")
 
 
-def _rates(view: View, metrics: dict[str, Any], parts: Parts) -> list[dict[str, Any]]:
+def _rates(conn: Connection, parts: Parts, who: Caller, view: View) -> list[dict[str, Any]]:
     """The rate of each label that is asked for, at the touchpoint and on the days that are asked for."""
+    if not (view.issue or view.strength):
+        return []
+    from_day, to_day = view.days()
+    place = view.touchpoint or WHOLE
+    metrics = touchpoint_metrics(conn, who.tenant, place, parts.rules, from_day=from_day, to_day=to_day)
     return [
         rate_shown(one, metrics) | {"name": label_name(one["id"], parts.model.taxonomy)}
         for wanted, key in ((view.issue, "issues"), (view.strength, "strengths"))

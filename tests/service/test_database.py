@@ -137,7 +137,13 @@ def test_lower_case_knows_more_than_ascii(engine: Engine) -> None:
 def test_the_migrations_make_the_tables(engine: Engine) -> None:
     with read(engine) as conn:
         context = MigrationContext.configure(
-            conn, opts={"compare_type": True, "compare_server_default": True}
+            conn,
+            opts={
+                "compare_type": True,
+                "compare_server_default": True,
+                # What finds words in texts has no words in SQLAlchemy.
+                "include_name": lambda name, *_: not (name or "").startswith("comment_text"),
+            },
         )
         assert compare_metadata(context, tables.metadata) == []
 

@@ -83,6 +83,7 @@ def test_values_on_few_answers_are_hidden_and_their_count_is_shown(client: TestC
         "/",
         "/heatmap",
         "/heatmap?show=strength",
+        "/emerging",
         "/all",
         "/touchpoints/support.phone",
         "/touchpoints/support.phone/drivers?metric=nps",

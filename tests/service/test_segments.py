@@ -118,6 +118,7 @@ def test_on_some_days_only(filled: TestClient) -> None:
         "n": 0,
         "segments": [],
         "not_shown": 0,
+        "sampled_from": None,
     }
 
 

@@ -56,6 +56,7 @@ PAGES = [
     "/report?where=channel%3Dokapi",
     "/v1/exports/metrics.csv?grain=day",
     "/v1/exports/comments.csv?q=zebra",
+    "/emerging",
     "/comments",
     "/comments?q=zebra",
     "/review",

@@ -1,0 +1,31 @@
+"""The SQL behind emerging themes: the comments that say something that no issue or strength covers."""
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from service.segment_repository import Days, newest_of
+from service.tables import analysis, comment, mention
+
+
+class Unexplained(NamedTuple):
+    """A comment that has content and no label in force."""
+
+    key: int
+    text: str
+
+
+def unexplained(conn: Connection, tenant: str, touchpoint: str, days: Days, limit: int) -> list[Unexplained]:
+    """The newest ones of a touchpoint (or "*") on some days, the newest first."""
+    source, wanted = newest_of(conn, tenant, touchpoint, days, limit)
+    labelled = sa.exists().where(mention.c.comment_key == comment.c.key)
+    has_content = (analysis.c.status == "analyzed") & ~analysis.c.body["no_content"].as_boolean()
+    query = (
+        sa.select(comment.c.key, comment.c.text)
+        .select_from(source)
+        .where(wanted, has_content, ~labelled)
+        .order_by(comment.c.occurred_at.desc(), comment.c.key.desc())
+        .limit(limit)
+    )
+    return [Unexplained(*row) for row in conn.execute(query)]

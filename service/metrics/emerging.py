@@ -1,0 +1,95 @@
+"""What customers talk of that no issue or strength covers, and whether it grows: candidates for the taxonomy.
+
+with read(engine) as conn:
+    emerging(conn, "default", "*", Period(date(2026, 10, 24), date(2026, 11, 21)))
+"""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from service import repository
+from service.emerging_repository import Unexplained, unexplained
+from service.metrics.journey import Period
+from service.metrics.values import rounded
+from service.statistics import discoveries, rate_difference
+from service.statistics.themes import MIN_TEXTS, Theme, having, themes
+
+NEWEST = 2_000
+"""Comments that are looked at in either period, the newest ones."""
+TYPICAL = 3
+
+
+def emerging(conn: Connection, tenant: str, touchpoint: str, period: Period | None) -> dict[str, Any]:
+    """The themes of a period's unexplained comments at a touchpoint (or "*"), each against as many days before.
+
+    A share is of the unexplained comments that were looked at; `growth` is the difference of the two shares with
+    its interval, and `real` where it is more than chance, with false discoveries controlled over all themes. Without
+    enough comments before, `growth` is None.
+    """
+    now, before = _texts(conn, tenant, touchpoint, period)
+    found = themes([one.text for one in now])
+    earlier = [having([one.text for one in before], theme.words) for theme in found]
+    candidates = [
+        _candidate(conn, theme, now, (len(old), len(before)))
+        for theme, old in zip(found, earlier, strict=True)
+    ]
+    growths = [one["growth"] for one in candidates if one["growth"]]
+    for growth, real in zip(growths, discoveries([one["p"] for one in growths]), strict=True):
+        growth["real"] = real
+    return {
+        "touchpoint": touchpoint,
+        "from": period and period.start.isoformat(),
+        "to": period and period.end.isoformat(),
+        "unexplained": len(now),
+        "before": len(before),
+        "enough": len(now) >= MIN_TEXTS,
+        "themes": candidates,
+    }
+
+
+def _texts(
+    conn: Connection, tenant: str, touchpoint: str, period: Period | None
+) -> tuple[list[Unexplained], list[Unexplained]]:
+    if period is None:
+        return [], []
+    spans = (period.start, period.end), (period.before, period.start)
+    now, before = (unexplained(conn, tenant, touchpoint, span, NEWEST) for span in spans)
+    return now, before
+
+
+def _candidate(
+    conn: Connection, theme: Theme, now: Sequence[Unexplained], before: tuple[int, int]
+) -> dict[str, Any]:
+    chosen = repository.of_keys(conn, _typical(theme, now))
+    return {
+        "words": list(theme.words),
+        "n": len(theme.rows),
+        "share": rounded(len(theme.rows) / len(now), 4),
+        "growth": _growth((len(theme.rows), len(now)), before),
+        "typical": [{"id": one.record.id, "text": one.record.text} for one in chosen],
+    }
+
+
+def _typical(theme: Theme, now: Sequence[Unexplained]) -> list[int]:
+    """Keys of those with most of its words, and of these the nearest to the median length; no text twice."""
+    rows = theme.rows[: 4 * TYPICAL]
+    middle = median(len(now[row].text) for row in rows)
+    ordered = sorted(rows, key=lambda row: (abs(len(now[row].text) - middle), row))
+    texts = {now[row].text: now[row].key for row in reversed(ordered)}
+    return list(reversed(texts.values()))[:TYPICAL]
+
+
+def _growth(now: tuple[int, int], before: tuple[int, int]) -> dict[str, Any] | None:
+    if before[1] < MIN_TEXTS:
+        return None
+    difference = rate_difference(*now, *before)
+    return {
+        "before": before[0],
+        "difference": rounded(difference.value, 4),
+        "ci95": [rounded(difference.low, 4), rounded(difference.high, 4)],
+        "p": float(f"{difference.p:.2g}"),
+        "real": False,
+    }

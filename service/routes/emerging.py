@@ -1,0 +1,74 @@
+"""`/v1/emerging` and `/emerging`: what customers talk of that no issue or strength covers."""
+
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi import Query as FromQuery
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import Field
+from sqlalchemy.engine import Connection
+
+import models
+from service.database import read
+from service.keys.access import Caller
+from service.metrics.answers import EmergingOut
+from service.metrics.emerging import emerging
+from service.metrics.journey import period_of
+from service.problems import documented
+from service.render import render
+from service.rollup_repository import first_days, last_day, touchpoints
+from service.rollups import WHOLE
+from service.routes.given import Given, Range, Who
+from service.routes.page import days_kept, order_of, presets_of
+from service.statistics.themes import MIN_TEXTS
+from service.views.showing import place_name
+
+router = APIRouter(prefix="/v1/emerging", tags=["emerging"])
+page = APIRouter(include_in_schema=False)
+
+
+class Wanted(Range):
+    """Where and when."""
+
+    touchpoint: str = Field(WHOLE, description="One touchpoint; all comments if missing.")
+
+
+@router.get(
+    "", response_model=EmergingOut, responses=documented(404, 422, 503), summary="What no issue covers"
+)
+def list_emerging(parts: Given, who: Who, wanted: Annotated[Wanted, FromQuery()]) -> JSONResponse:
+    """Themes of the newest 2,000 comments at most that have content and no issue or strength: candidates for the
+    taxonomy, each with its growth against as many days before. Of the last 28 days where nobody says which."""
+    with read(parts.engine) as conn:
+        return JSONResponse(_found(conn, who, wanted))
+
+
+@page.get("/emerging")
+def show_emerging(parts: Given, who: Who, wanted: Annotated[Wanted, FromQuery()]) -> HTMLResponse:
+    """The same for people."""
+    taxonomy = parts.model.taxonomy
+    with read(parts.engine) as conn:
+        found = _found(conn, who, wanted)
+        order = order_of(parts).sort(first_days(conn, who.tenant))
+        presets = presets_of(conn, who.tenant)
+    return render(
+        "emerging.html",
+        found=found,
+        wanted=wanted,
+        place=None if wanted.touchpoint == WHOLE else place_name(wanted.touchpoint, taxonomy),
+        places=[(id, place_name(id, taxonomy)) for id in order],
+        kept=days_kept(wanted),
+        presets=presets,
+        least=MIN_TEXTS,
+        who=who,
+    )
+
+
+def _found(conn: Connection, who: Caller, wanted: Wanted) -> dict[str, Any]:
+    from_day, to_day = wanted.days()
+    if wanted.touchpoint != WHOLE and wanted.touchpoint not in touchpoints(conn, who.tenant):
+        raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")
+    last = last_day(conn, who.tenant)
+    end = (last + timedelta(days=1)).isoformat() if last and last < date.max else None
+    return emerging(conn, who.tenant, wanted.touchpoint, period_of(from_day, to_day, end))

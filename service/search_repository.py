@@ -1,0 +1,177 @@
+"""The SQL that finds a page of comments by filters, quickly also among a million: `newest`.
+
+Comments are wanted newest first. What many comments have is soon found by going back in time; what few have is found
+by its own index. Nobody knows beforehand which it is, so the newest `NEAR` comments are looked through first, and
+only if the page is not full by then all comments with the rarest of the filters are.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from service.listing import Cursor, Filters
+from service.rollup_repository import totals
+from service.rollups import LABEL, WHOLE
+from service.tables import analysis, comment, comment_touchpoint, mention
+
+NEAR = 5_000
+_TRIGRAM = 3
+_MOST_TRIGRAMS = 24
+_MANY = 50_000
+# The index of SQLite, which SQLAlchemy has no words for.
+_texts = sa.table("comment_text", sa.column("rowid", sa.Integer))
+
+
+class _Filter(NamedTuple):
+    """A filter with an index of its own: how many comments have it on all days, and where their keys are."""
+
+    size: int
+    key: sa.ColumnElement[int]
+    condition: sa.ColumnElement[bool]
+    joins_others: bool
+    """Whether it is looked up by key as quickly as it is found."""
+
+
+def newest(
+    conn: Connection, tenant: str, filters: Filters, limit: int, after: Cursor | None = None
+) -> list[int]:
+    """Keys of the comments that all filters leave, by time, the newest first, from behind `after` on."""
+    conditions = [comment.c.tenant == tenant, *_days(filters), *([_behind(after)] if after else [])]
+    others = list(_conditions(filters))
+    if not others:
+        return _page(conn, _in_time(conditions), limit)
+    edge = conn.execute(_edge(conditions)).one_or_none()
+    if edge is None:
+        return _page(conn, _in_time([*conditions, *others]), limit)
+    near = ~_behind(Cursor(edge.occurred_at, edge.key))
+    found = _page(conn, _in_time([*conditions, near, *others]), limit)
+    return found if len(found) == limit else _far(conn, tenant, filters, [*conditions, *others], limit)
+
+
+def _far(
+    conn: Connection, tenant: str, filters: Filters, conditions: list[sa.ColumnElement[bool]], limit: int
+) -> list[int]:
+    """All that there are, from the keys of the rarest filter, and only then in their order."""
+    source = comment.join(analysis, analysis.c.comment_key == comment.c.key)
+    indexed = sorted(_indexed(conn, tenant, filters), key=lambda one: one.size)
+    if indexed:
+        # Put down, so that no planner has another idea of where to begin.
+        keys = _keys(indexed[0], indexed[1:]).cte("rare").prefix_with("MATERIALIZED")
+        source = keys.join(source, comment.c.key == keys.c[0])
+    query = sa.select(comment.c.key, comment.c.occurred_at).select_from(source).where(*conditions)
+    found = query.cte("found").prefix_with("MATERIALIZED")
+    order = found.c.occurred_at.desc(), found.c.key.desc()
+    return list(conn.scalars(sa.select(found.c.key).order_by(*order).limit(limit)))
+
+
+def _keys(rarest: _Filter, others: Sequence[_Filter]) -> Any:
+    query = sa.select(rarest.key).where(rarest.condition)
+    for one in others:
+        if one.joins_others:
+            query = query.where(sa.exists().where(one.key == rarest.key, one.condition))
+    return query
+
+
+def _indexed(conn: Connection, tenant: str, filters: Filters) -> Iterator[_Filter]:
+    counts = Counter({one.measure: one.value for one in totals(conn, tenant, WHOLE)})
+    for label in (filters.issue, filters.strength):
+        if label is not None:
+            of = mention.alias().c
+            yield _Filter(counts[LABEL + label], of.comment_key, of.label == label, True)
+    if filters.touchpoint not in (None, WHOLE):
+        at = comment_touchpoint.c
+        own = sum(one.value for one in totals(conn, tenant, filters.touchpoint) if one.measure == "n")
+        yield _Filter(own, at.comment_key, at.touchpoint == filters.touchpoint, True)
+    of_score = analysis.alias().c
+    if filters.sentiment in ("negative", "positive"):
+        n = counts[f"sentiment_{filters.sentiment}"]
+        yield _Filter(n, of_score.comment_key, of_score.sentiment == filters.sentiment, False)
+    if filters.empathy in ("expressed", "caring", "uncaring"):
+        is_so = _empathy(filters.empathy, of_score)
+        yield _Filter(counts["empathy_n"], of_score.comment_key, is_so, False)
+    if filters.q is not None and conn.dialect.name == "sqlite" and (asked := trigrams(filters.q)):
+        matches = sa.literal_column("comment_text", sa.Text).op("MATCH")(asked)
+        some = sa.select(_texts.c.rowid).where(matches).limit(_MANY).subquery()
+        n = conn.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+        yield _Filter(n, _texts.c.rowid, matches, False)
+
+
+def trigrams(q: str) -> str | None:
+    """What SQLite's index is asked for: every comment with the text has all of these; None if it is too short."""
+    # This letter becomes two when Python makes it small, and one of the two in the index.
+    parts = q.lower().replace("i\u0307", "\0").split("\0")
+    found = dict.fromkeys(
+        part[start : start + _TRIGRAM] for part in parts for start in range(len(part) - _TRIGRAM + 1)
+    )
+    quoted = ('"' + one.replace('"', '""') + '"' for one in list(found)[:_MOST_TRIGRAMS])
+    return " AND ".join(quoted) or None
+
+
+def _edge(conditions: list[sa.ColumnElement[bool]]) -> Any:
+    """The first comment that is not near; from the index on times alone."""
+    query = sa.select(comment.c.key, comment.c.occurred_at).where(*conditions)
+    return query.order_by(comment.c.occurred_at.desc(), comment.c.key.desc()).offset(NEAR).limit(1)
+
+
+def _in_time(conditions: list[sa.ColumnElement[bool]]) -> Any:
+    source = comment.join(analysis, analysis.c.comment_key == comment.c.key)
+    query = sa.select(comment.c.key).select_from(source).where(*conditions)
+    return query.order_by(comment.c.occurred_at.desc(), comment.c.key.desc())
+
+
+def _page(conn: Connection, query: Any, limit: int) -> list[int]:
+    return list(conn.scalars(query.limit(limit)))
+
+
+def _behind(cursor: Cursor) -> sa.ColumnElement[bool]:
+    at = sa.literal(cursor.occurred_at, comment.c.occurred_at.type)
+    last = sa.tuple_(at, sa.literal(cursor.key, comment.c.key.type))
+    behind: sa.ColumnElement[bool] = sa.tuple_(comment.c.occurred_at, comment.c.key) < last
+    return behind
+
+
+def _days(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
+    if filters.from_ is not None:
+        yield comment.c.occurred_at >= _midnight(filters.from_)
+    if filters.to is not None:
+        yield comment.c.occurred_at < _midnight(filters.to)
+
+
+def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
+    """All but the days."""
+    if filters.touchpoint not in (None, WHOLE):
+        at = comment_touchpoint.c
+        yield sa.exists().where(at.comment_key == comment.c.key, at.touchpoint == filters.touchpoint)
+    for polarity, label in (("issue", filters.issue), ("strength", filters.strength)):
+        if label is not None:
+            of = mention.c
+            yield sa.exists().where(
+                of.comment_key == comment.c.key, of.label == label, of.polarity == polarity
+            )
+    if filters.sentiment is not None:
+        yield analysis.c.sentiment == filters.sentiment
+    if filters.empathy is not None:
+        yield _empathy(filters.empathy, analysis.c)
+    if filters.q is not None:
+        yield comment.c.text.icontains(filters.q, autoescape=True)
+
+
+def _empathy(kind: str, of: Any) -> sa.ColumnElement[bool]:
+    score: sa.ColumnElement[float] = of.empathy_score
+    match kind:
+        case "caring":
+            return score > 0
+        case "uncaring":
+            return score < 0
+        case "none":
+            return score.is_(None) & (of.status == "analyzed")
+        case _:
+            return score.is_not(None)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
