@@ -35,6 +35,7 @@ from service.routes import (
     comments,
     corrections,
     docs,
+    drift,
     evidence_page,
     health,
     jobs,
@@ -77,12 +78,14 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         touchpoints,
         segments,
         alerts,
+        drift,
         about,
         sign_in,
     ):
         app.include_router(part.router, dependencies=[Depends(from_our_own_pages)])
     for part in (health, page, story_page, evidence_page, review_page, docs):
         app.include_router(part.router)
+    app.include_router(drift.pages)
     # The last one added sees a request first.
     app.add_middleware(Doorkeeper)
     app.add_middleware(Instruments)
