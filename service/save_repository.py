@@ -26,6 +26,7 @@ from service.database import chunks
 from service.records import RECORD_FIELDS, CommentRecord, Outcome, Outdated, StoredComment
 from service.review.tables import annotation, audit_draw, dispute, doubt
 from service.rollups import RollupKey, contribution
+from service.shadow.tables import shadow_reading
 from service.tables import analysis as analysis_table
 from service.tables import comment, comment_touchpoint, mention
 
@@ -227,7 +228,7 @@ def _put(conn: Connection, changes: Sequence[_Change]) -> None:
     """Analyses and what is filtered by, in the place of those before, and the sums."""
     changes = _with_corrections(conn, changes)
     for keys in chunks([change.key for change in changes if change.before is not None]):
-        for table in (mention, comment_touchpoint, doubt, analysis_table):
+        for table in (mention, comment_touchpoint, doubt, shadow_reading, analysis_table):
             conn.execute(table.delete().where(table.c.comment_key.in_(keys)))
     for table, rows_of in (
         (analysis_table, _analysis),
@@ -245,14 +246,16 @@ def _put(conn: Connection, changes: Sequence[_Change]) -> None:
 
 
 def _forget(conn: Connection, changes: Sequence[_Change]) -> None:
-    """What people said of words that are no longer there."""
+    """What was said of words that are no longer there."""
+    for keys in chunks([change.key for change in changes]):
+        conn.execute(dispute.delete().where(dispute.c.comment_key.in_(keys)))
     spoken: list[int] = [change.key for change in changes if change.before and change.before.corrected]
     for keys in chunks([change.key for change in changes]):
         gone = audit_draw.delete().where(audit_draw.c.comment_key.in_(keys))
         spoken += conn.scalars(gone.returning(audit_draw.c.comment_key))
     # Nobody is asked about any other.
     for keys in chunks(sorted(set(spoken))):
-        for table in (corrections.correction, annotation, dispute):
+        for table in (corrections.correction, annotation):
             conn.execute(table.delete().where(table.c.comment_key.in_(keys)))
 
 
