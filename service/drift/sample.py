@@ -8,7 +8,7 @@ their threshold. All that is lower counts as 0.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -81,8 +81,8 @@ class Sample:
 def arrays(rows: Sequence[Read], names: Names, model_version: str) -> Sample:
     """Columns of the rows; what other versions than `model_version` said counts for nothing."""
     bodies = [row.body for row in rows]
-    read = [body["model_version"] == model_version for body in bodies]
-    seen = [body["status"] == "analyzed" for body in bodies]
+    read = _mask(body["model_version"] == model_version for body in bodies)
+    seen = _mask(body["status"] == "analyzed" for body in bodies)
     numbers = [list(_numbers(body, names)) for body in bodies]
     vectors = np.array(numbers, dtype=float).reshape(len(rows), len(names.columns))
     labels = len(names.labels)
@@ -95,12 +95,10 @@ def arrays(rows: Sequence[Read], names: Names, model_version: str) -> Sample:
         words=_objects([frozenset(_WORD.findall(row.text.casefold())) for row in rows]),
         lengths=np.array([len(row.text) for row in rows], dtype=float),
         languages=_objects([body["language"]["code"] for body in bodies]),
-        read=np.array(read, dtype=bool),
-        judged=np.array([body["sentiment"] is not None for body in bodies], dtype=bool)
-        & read
-        & np.array(seen, bool),
-        unread=~np.array(seen, dtype=bool),
-        out_of_scope=np.array(["out_of_scope" in body["review"]["reasons"] for body in bodies], dtype=bool),
+        read=read,
+        judged=read & seen & _mask(body["sentiment"] is not None for body in bodies),
+        unread=~seen,
+        out_of_scope=_mask("out_of_scope" in body["review"]["reasons"] for body in bodies),
         scores=scores,
         vectors=vectors,
     )
@@ -117,6 +115,10 @@ def _numbers(body: Mapping[str, Any], names: Names) -> Iterator[float]:
     yield from (body[signal]["probability_expressed"] if body[signal] else 0.0 for signal in _SIGNALS)
     intent = body["intent"] or {"label": None, "probability": 0.0}
     yield from (intent["probability"] if intent["label"] == name else 0.0 for name in names.intents)
+
+
+def _mask(values: Iterable[bool]) -> Mask:
+    return np.fromiter(values, dtype=bool)
 
 
 def _objects(values: Sequence[object]) -> NDArray[np.object_]:

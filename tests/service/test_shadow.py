@@ -38,7 +38,7 @@ def eager(tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture
 def settings(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(reading, "EVERY_SECONDS", 0.02)
-    return Settings(model="weightless", database_url=database_url)
+    return Settings(model="weightless", database_url=database_url, audit_rate=0)
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ def test_masked_comments_are_read_masked(
         return analyze(self, comments, **more)
 
     monkeypatch.setattr(models.Pipeline, "analyze", listen)
-    masked = Settings(model="weightless", database_url=database_url, mask="email")
+    masked = Settings(model="weightless", database_url=database_url, audit_rate=0, mask="email")
     with TestClient(create_app(masked)) as client:
         begin(eager)
         send(client, "c1", text="Write to jo@example.com about my bill.")
