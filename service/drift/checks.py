@@ -10,7 +10,7 @@ audit           of the comments that people audited, those where they and the mo
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -141,8 +141,7 @@ def _probabilities(new: Sample, old: Sample, names: Names, rng: np.random.Genera
 
 def _share(check: Check, what: str | None, new: Mask, old: Mask, ids: NDArray[np.object_]) -> Finding:
     gap = shares(int(new.sum()), len(new), int(old.sum()), len(old))
-    finding = _of_gap(check, what, gap, ids, new.astype(float))
-    return Finding(check, what, gap.p, gap.distance, gap.now, gap.before, None, finding.comments)
+    return replace(_of_gap(check, what, gap, ids, new.astype(float)), above=None)
 
 
 def _of_gap(check: Check, what: str | None, gap: Gap, ids: NDArray[np.object_], values: Floats) -> Finding:
@@ -161,5 +160,4 @@ def _named(ids: NDArray[np.object_], how_much: Floats, least: float | None = 0.0
 def _surest(found: Sequence[Finding]) -> Finding:
     """The one with the smallest p, which is now that of all together."""
     place, p = min(enumerate(holm([one.p for one in found])), key=lambda one: (one[1], found[one[0]].p))
-    one = found[place]
-    return Finding(one.check, one.what, p, one.distance, one.now, one.before, one.above, one.comments)
+    return replace(found[place], p=p)

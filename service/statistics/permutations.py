@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-DRAWS = 1_999
+DRAWS = 4_999
+"""So many that a single check of 150 can be told from chance."""
 _BATCH = 100
 _EXCEEDED = 20
 _RARE = 5
