@@ -26,7 +26,6 @@ from service.database import chunks
 from service.records import RECORD_FIELDS, CommentRecord, Outcome, Outdated, StoredComment
 from service.review.tables import annotation, audit_draw, dispute, doubt
 from service.rollups import RollupKey, contribution
-from service.shadow.tables import shadow_reading
 from service.tables import analysis as analysis_table
 from service.tables import comment, comment_touchpoint, mention
 
@@ -228,7 +227,7 @@ def _put(conn: Connection, changes: Sequence[_Change]) -> None:
     """Analyses and what is filtered by, in the place of those before, and the sums."""
     changes = _with_corrections(conn, changes)
     for keys in chunks([change.key for change in changes if change.before is not None]):
-        for table in (mention, comment_touchpoint, doubt, shadow_reading, analysis_table):
+        for table in (mention, comment_touchpoint, doubt, analysis_table):
             conn.execute(table.delete().where(table.c.comment_key.in_(keys)))
     for table, rows_of in (
         (analysis_table, _analysis),

@@ -1,6 +1,6 @@
 """The tables of shadow mode.
 
-challenger 1 ── n shadow_reading      a stored comment that it read, as it was stored
+challenger 1 ── n shadow_reading   a stored comment that it read beside the analysis that is stored
                 1 ── n shadow_change   a label that it found and the model in force did not, or the other way round
 """
 
@@ -29,7 +29,8 @@ shadow_reading = sa.Table(
     sa.Column(
         "comment_key",
         Key,
-        sa.ForeignKey("comment.key", ondelete="CASCADE"),
+        # Goes with the analysis that it was compared with: when the comment is erased, replaced or read anew.
+        sa.ForeignKey("analysis.comment_key", ondelete="CASCADE"),
         primary_key=True,
         autoincrement=False,
     ),

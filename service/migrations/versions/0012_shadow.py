@@ -32,7 +32,10 @@ def upgrade() -> None:
         sa.Column("model_version", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("comment_key", "challenger", name="pk_shadow_reading"),
         sa.ForeignKeyConstraint(
-            ["comment_key"], ["comment.key"], name="fk_shadow_reading_comment_key_comment", ondelete="CASCADE"
+            ["comment_key"],
+            ["analysis.comment_key"],
+            name="fk_shadow_reading_comment_key_analysis",
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["challenger"], ["challenger.key"], name="fk_shadow_reading_challenger_challenger"
