@@ -53,7 +53,9 @@ class DriftWeek(Days):
     """A week against the eight weeks before it."""
 
     reference: Days
-    sources: list[DriftSource]
+    sources: list[DriftSource] = Field(
+        description="All comments, and the ten largest sources that have enough."
+    )
     alarms: list[DriftAlarm] = Field(description="The surest first.")
 
 

@@ -35,7 +35,8 @@ FALSE_ALARMS = 0.04
 """Of the alarms of a week over all sources and checks, the share that chance may make: so often a quiet week rings."""
 MOST_NEW, MOST_OLD = 2_000, 4_000
 """Comments that are looked at, a random part of more."""
-_MOST_SOURCES = 20
+_MOST_SOURCES = 10
+"""The largest ones: more checks would need more draws than anybody waits for (`permutations.DRAWS`)."""
 
 
 def weeks(from_day: date, to_day: date) -> list[date]:
