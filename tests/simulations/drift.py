@@ -1,6 +1,6 @@
 """How often drift is seen where there is none, and where a tenth of the traffic has changed its industry.
 
-    python -m tests.simulations.drift                                            invented comments, two minutes
+    python -m tests.simulations.drift                                            invented comments
     python -m tests.simulations.drift --data ../shared/data --cache build/drift  real ones, read by the shipped model
 
 A week of `volume` comments is compared with the eight weeks before it as `GET /v1/drift` does, with the same bounded
