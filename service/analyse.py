@@ -4,7 +4,7 @@ HTTP, the back-fill and the command line differ only in how items come and how r
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ TENANT = "default"
 """Whose comments they are where nobody says: without keys, and in commands without --tenant."""
 
 
+Stored = Callable[[CommentRecord, models.Analysis], None]
 _NOT_STORED = "not_stored"
 _PATIENCE = 3
 """Comments of one batch that may fail to be stored in a row before the others are not tried."""
@@ -96,9 +97,12 @@ def analyze(
 
 
 class Desk:
-    """Where comments are taken in. Safe to use from several threads."""
+    """Where comments are taken in. `stored` hears of each that was stored new. Safe to use from several threads."""
 
-    def __init__(self, engine: sa.Engine, tagger: Tagger, settings: Settings) -> None:
+    def __init__(
+        self, engine: sa.Engine, tagger: Tagger, settings: Settings, stored: Stored = lambda *_: None
+    ) -> None:
+        self.stored = stored
         self.engine = engine
         self.tagger = tagger
         self.settings = settings
@@ -151,6 +155,8 @@ class Desk:
             missed = 0 if outcome else missed + 1
             if outcome is not None:
                 answers[accepted.index] = analysis.to_dict() | {"outcome": outcome}
+                if outcome != "replayed":
+                    self.stored(accepted.record, analysis)
             elif missed == len(fresh) and not answers:
                 raise models.ListenwellError(
                     "the database cannot be reached or is busy", code="database_unavailable"

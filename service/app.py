@@ -36,6 +36,7 @@ from service.routes import (
     corrections,
     docs,
     emerging,
+    drift,
     evidence_page,
     exports,
     health,
@@ -45,12 +46,14 @@ from service.routes import (
     review,
     review_page,
     segments,
+    shadow,
     sign_in,
     story_page,
     touchpoints,
 )
 from service.routes.given import Parts, from_our_own_pages
 from service.settings import Settings
+from service.shadow.reading import Shadow
 from service.tracing import Traces
 from service.watched import Watched
 
@@ -82,6 +85,8 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         alerts,
         exports,
         emerging,
+        drift,
+        shadow,
         about,
         sign_in,
     ):
@@ -89,6 +94,7 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
     for part in (health, page, report, story_page, evidence_page, review_page, docs):
         app.include_router(part.router)
     app.include_router(emerging.page)
+    app.include_router(drift.pages)
     # The last one added sees a request first.
     app.add_middleware(Doorkeeper)
     app.add_middleware(Instruments)
@@ -109,18 +115,21 @@ def _life(app: FastAPI, settings: Settings, tagger: Tagger | None) -> AbstractAs
             held.callback(engine.dispose)
             migrate(engine)
             chosen = choice(engine, settings)
+            along = Shadow(engine, settings)
             batcher = MicroBatcher(tagger or chosen.load(settings).analyze, lanes=lanes(settings))
             held.callback(batcher.close)
             model = chosen.about()
             app.state.parts = Parts(
                 settings=settings,
                 engine=engine,
-                desk=Desk(engine, Watched(batcher), settings),
+                desk=Desk(engine, Watched(batcher), settings, stored=along.offer),
                 batcher=batcher,
                 model=model,
                 rules=_rules(settings, model),
             )
             held.enter_context(tracing.on())
+            if tagger is None:
+                held.enter_context(along.running())
             if tagger is None and settings.model is None:
                 held.enter_context(_follower(app, chosen).running())
             yield

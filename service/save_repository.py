@@ -245,14 +245,16 @@ def _put(conn: Connection, changes: Sequence[_Change]) -> None:
 
 
 def _forget(conn: Connection, changes: Sequence[_Change]) -> None:
-    """What people said of words that are no longer there."""
+    """What was said of words that are no longer there."""
+    for keys in chunks([change.key for change in changes]):
+        conn.execute(dispute.delete().where(dispute.c.comment_key.in_(keys)))
     spoken: list[int] = [change.key for change in changes if change.before and change.before.corrected]
     for keys in chunks([change.key for change in changes]):
         gone = audit_draw.delete().where(audit_draw.c.comment_key.in_(keys))
         spoken += conn.scalars(gone.returning(audit_draw.c.comment_key))
     # Nobody is asked about any other.
     for keys in chunks(sorted(set(spoken))):
-        for table in (corrections.correction, annotation, dispute):
+        for table in (corrections.correction, annotation):
             conn.execute(table.delete().where(table.c.comment_key.in_(keys)))
 
 

@@ -35,7 +35,7 @@ def _user() -> str:
         return "unknown"
 
 
-_actor = click.option(
+given_actor = click.option(
     "--actor", default=_user, show_default="who is logged in", metavar="NAME", help="Who decides."
 )
 
@@ -72,7 +72,7 @@ def list_models(as_json: bool) -> None:
     help="The report.json of `listenwell models compare` with the model in force.",
 )
 @click.option("--override", metavar="REASON", help="Promote against the gate, for a reason that is recorded.")
-@_actor
+@given_actor
 def promote(model: str, report: Path | None, override: str | None, actor: str) -> None:
     """Put a model in force: every process takes it up within seconds, none is restarted."""
     settings, by = read_settings(), _by(actor, override)
@@ -88,7 +88,7 @@ def promote(model: str, report: Path | None, override: str | None, actor: str) -
 
 @click.command()
 @click.option("--reason", metavar="TEXT", help="Why; it is recorded.")
-@_actor
+@given_actor
 def rollback(reason: str | None, actor: str) -> None:
     """Put the model in force that was so before."""
     settings = read_settings()

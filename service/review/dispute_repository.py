@@ -33,3 +33,8 @@ def settle(conn: Connection, comment_key: int, labels: Sequence[str]) -> None:
     """These labels of a comment are disputed no longer."""
     own = dispute.c.comment_key == comment_key
     conn.execute(dispute.delete().where(own, dispute.c.label.in_(labels)))
+
+
+def withdraw(conn: Connection, reason: str) -> None:
+    """Nobody need settle what was disputed for this reason any more."""
+    conn.execute(dispute.delete().where(dispute.c.reason == reason))

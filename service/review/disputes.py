@@ -1,6 +1,7 @@
 """Where opinions differ: two people, or a person and a model that was sure. What goes to the disputed stream.
 
-A correction raises a dispute; what a third person says in the disputed stream settles it.
+A correction raises a dispute, and so does a challenger that reads otherwise (`service.shadow`); what a third person
+says in the disputed stream settles it.
 """
 
 from typing import Literal
@@ -11,7 +12,7 @@ from service.corrections.correction import Correction, verdicts
 from service.records import StoredComment
 from service.review import dispute_repository
 
-Reason = Literal["annotators", "model"]
+Reason = Literal["annotators", "model", "challenger"]
 
 
 def follow(conn: Connection, tenant: str, stored: StoredComment, made: Correction) -> None:

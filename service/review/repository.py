@@ -55,14 +55,15 @@ def settle_doubts(conn: Connection, comment_key: int, labels: Sequence[str] | No
 
 
 def disputed(conn: Connection, tenant: str, annotator: str, limit: int) -> list[int]:
-    """Keys of comments with a dispute that somebody else raised, the oldest first."""
+    """Keys of comments with a dispute that somebody else raised: people's first, the oldest first."""
+    last = sa.case((dispute.c.reason == "challenger", 1), else_=0)
     drawn = sa.exists().where(audit_draw.c.comment_key == dispute.c.comment_key)
     query = (
         sa.select(dispute.c.comment_key)
         .where(dispute.c.tenant == tenant, dispute.c.actor != annotator, ~drawn)
         .where(~_answered(dispute.c.comment_key, "disputed", annotator))
         .group_by(dispute.c.comment_key)
-        .order_by(sa.func.min(dispute.c.at), dispute.c.comment_key)
+        .order_by(sa.func.min(last), sa.func.min(dispute.c.at), dispute.c.comment_key)
     )
     return list(conn.scalars(query.limit(limit)))
 

@@ -44,7 +44,7 @@ class ReviewItem(BaseModel):
     text: str
     question: str | None
     labels: list[str] = Field(description="What is asked for.")
-    disputes: dict[str, Literal["annotators", "model"]]
+    disputes: dict[str, Literal["annotators", "model", "challenger"]]
     analysis: Analysis | None
 
 

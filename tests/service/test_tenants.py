@@ -63,6 +63,7 @@ PAGES = [
     "/review?stream=disputed",
     "/touchpoints/their.place",
     "/touchpoints/their.place/drivers?metric=nps",
+    "/drift",
     "/docs",
     "/openapi.json",
 ]
