@@ -37,7 +37,7 @@ class Commands(click.Group):
         try:
             command = entry.load()
         except ModuleNotFoundError as error:
-            extra = {"train": "train", "evaluate": "evaluate"}.get(cmd_name)
+            extra = {"train": "train", "evaluate": "evaluate", "audit": "train"}.get(cmd_name)
             if extra is None:
                 raise
             raise click.ClickException(
@@ -69,6 +69,17 @@ class ModelsCommands(Commands):
 @click.command("models", cls=ModelsCommands)
 def of_models() -> None:
     """Models: list, compare, promote and roll back."""
+
+
+class LabelsCommands(Commands):
+    """The same for `listenwell labels`."""
+
+    entries = f"{GROUP}.labels"
+
+
+@click.command("labels", cls=LabelsCommands)
+def of_labels() -> None:
+    """Take people's labels out, bring labels in, and look for wrong ones."""
 
 
 def _registered(group: str) -> dict[str, EntryPoint]:
