@@ -37,7 +37,7 @@ class Commands(click.Group):
         try:
             command = entry.load()
         except ModuleNotFoundError as error:
-            extra = {"train": "train", "evaluate": "evaluate", "audit": "train"}.get(cmd_name)
+            extra = {"train": "train", "evaluate": "evaluate"}.get(cmd_name)
             if extra is None:
                 raise
             raise click.ClickException(

@@ -2,6 +2,7 @@
 
 import json
 import random
+import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -204,6 +205,17 @@ def test_what_cannot_be_audited_is_refused(tmp_path: Path, name: str, code: str)
     assert done.exit_code == 2
     assert f"[{code}]" in done.output
     assert not output.exists()
+
+
+def test_without_the_extra_the_help_is_there_and_the_audit_says_what_it_needs(tmp_path: Path) -> None:
+    data = write_lines(tmp_path / "twelve.jsonl", twelve())
+    code = "import sys; sys.modules['cleanlab'] = None; from models.command import main; main()"
+    command = [sys.executable, "-c", code, "labels"]
+    help_text = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert help_text.returncode == 0, help_text.stderr
+    assert "audit" in help_text.stdout
+    audit = subprocess.run([*command, "audit", "--data", str(data)], cwd=ROOT, capture_output=True, text=True)
+    assert (audit.returncode, "labels audit needs cleanlab" in audit.stderr) == (2, True), audit.stderr
 
 
 def test_the_page_escapes_what_customers_wrote() -> None:

@@ -5,14 +5,18 @@ listenwell labels audit --data labels.jsonl --data training/corpus --output susp
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from evaluation.gold import LabelledComment, labelled_files, read_labelled, read_texts
 from models import InputError, taxonomy
-from training.auditing.listing import Finding, Listing, listing
+from models.errors import MissingExtraError
 from training.auditing.page import render
+
+if TYPE_CHECKING:  # torch stands behind it
+    from training.auditing.listing import Finding, Listing
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _KINDS = {
@@ -50,6 +54,10 @@ def audit(
 ) -> None:
     """List labels that may be wrong: suspected errors, near-duplicates that differ, people who contradict each other
     or drift. Changes nothing."""
+    try:
+        from training.auditing.listing import listing  # torch: not for `listenwell labels --help`
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"labels audit needs {error.name}: pip install -e '.[train]'") from error
     if output.suffix not in ENDINGS:
         raise InputError(f"--output: must end in {' or '.join(ENDINGS)}", code="unknown_format")
     tax = taxonomy.load(taxonomy_file) if taxonomy_file else taxonomy.load()
@@ -67,11 +75,11 @@ def audit(
     click.echo(f"Written: {output}")
 
 
-def _lines(findings: list[Finding]) -> str:
+def _lines(findings: "list[Finding]") -> str:
     return "".join(json.dumps(one, ensure_ascii=False, allow_nan=False) + "\n" for one in findings)
 
 
-def _print(listed: Listing, comments: int) -> None:
+def _print(listed: "Listing", comments: int) -> None:
     console, counts = Console(highlight=False, soft_wrap=True), listed.counts()
     console.print(f"{comments:,} labelled comments")
     for kind, words in _KINDS.items():

@@ -4,13 +4,15 @@ render(listed, comments=3_608)
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from training.auditing.listing import Listing
+if TYPE_CHECKING:  # torch stands behind it
+    from training.auditing.listing import Listing
 
 
-def render(listed: Listing, *, comments: int) -> str:
+def render(listed: "Listing", *, comments: int) -> str:
     """One page; `comments` is how many were audited."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
