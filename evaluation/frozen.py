@@ -40,18 +40,24 @@ def hashes_of(texts: Iterable[str]) -> set[str]:
 
 
 def learnt_by(model: str | Path) -> set[str] | None:
-    """The hashes of what a model has learnt from; None where it does not say: it is older, or has no folder."""
+    """The hashes of what a model has learnt from; none for the weightless one; None where an older one does not say."""
     artifact = facts_of(str(model)).artifact
-    file = artifact.path / LEARNT if artifact else None
-    return set(file.read_text(encoding="ascii").split()) if file and file.exists() else None
+    if artifact is None:
+        return set()
+    file = artifact.path / LEARNT
+    return set(file.read_text(encoding="ascii").split()) if file.exists() else None
 
 
 def check_unseen(comments: Sequence[LabelledComment], model: str | Path, data: str) -> None:
     """Refuse to measure a model, named as for `models.load`, on what it says that it learnt from.
 
-    Raises `InputError` "trained_on", naming the file, how many comments they are, and the first.
+    Of one that does not say, this is told on stderr. Raises `InputError` "trained_on", naming the file, how many
+    comments they are, and the first.
     """
-    refuse_seen(comments, learnt_by(model) or set(), data, f"the model {Path(model).name}")
+    learnt, name = learnt_by(model), f"the model {Path(model).name}"
+    if learnt is None:
+        click.echo(f"{data}: {name} does not say what it learnt from; it may have been this.", err=True)
+    refuse_seen(comments, learnt or set(), data, name)
 
 
 def refuse_seen(comments: Sequence[LabelledComment], learnt: set[str], data: str, model: str) -> None:

@@ -35,7 +35,7 @@ def test_a_text_that_was_learnt_from_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_tells_what_it_learnt_from(tiny_artifact: Path, tmp_path: Path) -> None:
-    assert learnt_by("weightless") is None
+    assert learnt_by("weightless") == set()
     assert learnt_by(tiny_artifact) is None
     folder, data = tmp_path / "model", write_lines(tmp_path / "test.jsonl", twelve())
     shutil.copytree(tiny_artifact, folder)
@@ -50,6 +50,7 @@ def test_a_folder_tells_what_it_learnt_from(tiny_artifact: Path, tmp_path: Path)
     ):
         done = CliRunner().invoke(main, [*command, "--data", str(data), "--output", str(tmp_path / "report")])
         assert (done.exit_code, "[trained_on]" in done.output) == (2, True), done.output
+        assert ("does not say what it learnt from" in done.output) == (command[0] == "models")
     assert not (tmp_path / "test.jsonl.log").exists()
 
 
