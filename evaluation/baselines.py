@@ -80,8 +80,8 @@ def _tfidf(lesson: Lesson) -> Predictions:
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
         TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True),
     )
-    known = vectorizer.fit_transform(_texts(lesson.train)).tocsr()
-    unknown = vectorizer.transform(_texts(lesson.comments)).tocsr()
+    known = vectorizer.fit_transform(texts_of(lesson.train)).tocsr()
+    unknown = vectorizer.transform(texts_of(lesson.comments)).tocsr()
     folds = folds_of([c.text for c in lesson.train], seed=lesson.seed)
     # C = 10 was the better of 1 and 10 by cross-validation on training data.
     learner = Learner(known, unknown, folds, strength=10.0, seed=lesson.seed)
@@ -92,7 +92,7 @@ def _minilm(lesson: Lesson) -> Predictions:
     from evaluation.regression import Learner, folds_of
     from evaluation.sentence_vectors import sentence_vectors
 
-    vectors = sentence_vectors(_texts([*lesson.train, *lesson.comments]))
+    vectors = sentence_vectors(texts_of([*lesson.train, *lesson.comments]))
     known, unknown = vectors[: len(lesson.train)], vectors[len(lesson.train) :]
     folds = folds_of([c.text for c in lesson.train], seed=lesson.seed)
     # C = 1 was the best of 1, 10 and 100 by cross-validation on training data.
@@ -107,7 +107,7 @@ def _setfit(lesson: Lesson) -> Predictions:
     gold = from_labelled(lesson.train, lesson.taxonomy)
     assert gold.labels is not None
     known, unknown = setfit_vectors(
-        _texts(lesson.train), gold.labels, _texts(lesson.comments), seed=lesson.seed
+        texts_of(lesson.train), gold.labels, texts_of(lesson.comments), seed=lesson.seed
     )
     folds = folds_of([c.text for c in lesson.train], seed=lesson.seed)
     learner = Learner(known, unknown, folds, strength=1.0, seed=lesson.seed)
@@ -143,7 +143,7 @@ BASELINES = (
 )
 
 
-def _texts(comments: Sequence[LabelledComment]) -> list[str]:
+def texts_of(comments: Sequence[LabelledComment]) -> list[str]:
     """The question before its answer, as the model has it."""
     return [clean(f"{c.question}\n{c.text}" if c.question else c.text) for c in comments]
 

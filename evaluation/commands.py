@@ -31,6 +31,7 @@ from evaluation.baselines import BASELINES, Baseline, Lesson
 from evaluation.behaviour.suite import Suite, comments_of, shipped
 from evaluation.benchmarks import run_benchmarks
 from evaluation.exam import Exam
+from evaluation.frozen import check_unseen, log
 from evaluation.gold import LabelledComment, labelled_files, read_for_training, read_labelled, read_texts
 from evaluation.intervals import RESAMPLES
 from evaluation.predictions import Predictions, from_pipeline
@@ -83,6 +84,7 @@ def evaluate(
             f"model {model}: its categories are a person's own: python -m evaluation.own_categories measures those"
         )
     comments = read_labelled(data, pipeline.taxonomy)
+    check_unseen(comments, model, data.name)
     files, known = labelled_files(train), read_texts(texts)
     lessons = [read_for_training(path, pipeline.taxonomy, known) for path in files]
     lesson = Lesson([c for part in lessons for c in part], comments, pipeline.taxonomy, seed)
@@ -110,6 +112,7 @@ def evaluate(
         progress.add_task("Drawing intervals", total=None)
         exam = Exam.of(comments, pipeline.taxonomy, seed=seed)
         report = build(exam, systems, about | {"left_out": left_out}, suite, checks)
+    click.echo(log(data, "evaluate", [pipeline.version]), err=True)
     written = write(report, output)
     _print(report, written)
 

@@ -3,7 +3,8 @@
     comments = read_labelled(Path("dev.jsonl"), taxonomy.load())
 
 A line needs `id`, `text` and `labels`; `question`, `source`, `industry`, `draw`, `sentences` and `train` may
-be left out. Every value is checked, offsets against the text, so that nobody need check again.
+be left out, and so may `said`: who said what of labels. Every value is checked, offsets against the text, so that
+nobody need check again.
 
 Labels may also stand off from texts that must stay where they are: a line then has `text_sha256` in place of
 `text`, and text and question are found by its `id` among those that `read_texts` gives.
@@ -16,6 +17,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -66,11 +68,20 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a person said of some labels of a comment, and when: that they are there, or that they are not."""
+
+    actor: str
+    at: datetime
+    labels: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledComment:
     """One comment with its labels.
 
     `draw` is "random" or how the comment was found; `train` says whether it may be trained on. Comments of
-    one `group`, if they have one, are of one customer.
+    one `group`, if they have one, are of one customer. `said` is what people said of its labels, where that is kept.
     """
 
     id: str
@@ -83,6 +94,7 @@ class LabelledComment:
     sentences: tuple[Span, ...]
     labels: Labels
     group: str | None = None
+    said: tuple[Said, ...] = ()
 
     @property
     def comment(self) -> Comment:
@@ -250,6 +262,7 @@ def _comment(line: _Field, taxonomy: Taxonomy, texts: Mapping[str, Asked]) -> La
         sentences=tuple(sentences(text)) if marked.value is None else _spans(marked, text),
         labels=_labels(line.get("labels"), text, taxonomy),
         group=line.get("group").string(default="") or None,
+        said=_said(line.get("said"), taxonomy),
     )
 
 
@@ -282,6 +295,23 @@ def _labels(field: _Field, text: str, taxonomy: Taxonomy) -> Labels:
         intent=field.get("intent").one_of(taxonomy.intents),
         touchpoints=tuple(item.one_of(places) for item in field.get("touchpoints").items()),
     )
+
+
+def _said(field: _Field, taxonomy: Taxonomy) -> tuple[Said, ...]:
+    known = {label.id for label in taxonomy.labels}
+    return () if field.value is None else tuple(_one_said(item, known) for item in field.items())
+
+
+def _one_said(field: _Field, known: set[str]) -> Said:
+    labels, at = field.get("labels"), field.get("at")
+    if not isinstance(labels.value, dict) or not set(labels.value) <= known:
+        raise _Unfit(labels.path, "must be an object of labels of the taxonomy, each true or false")
+    try:
+        when = datetime.fromisoformat(at.string())
+    except ValueError:
+        raise _Unfit(at.path, "must be a date and time (ISO 8601)") from None
+    said = {name: labels.get(name).boolean(default=False) for name in labels.value}
+    return Said(field.get("actor").string(), when if when.tzinfo else when.replace(tzinfo=UTC), said)
 
 
 def _mentions(

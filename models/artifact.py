@@ -9,6 +9,7 @@
     calibration.json   logits to probabilities, and the error rates on held-out comments
     thresholds.json    where a probability becomes a label
     card.json, card.md what it was trained on, how well it does, what it cannot do
+    learnt.txt         hashes of the texts that it was trained on (evaluation/frozen.py)
 
 The version is a hash of the content: the same files have the same version wherever they lie.
 """
@@ -33,7 +34,8 @@ CONTENT = (
     "calibration.json",
     "thresholds.json",
 )
-PAPERS = ("card.json", "card.md")  # about the model, not of it: they do not change its version
+LEARNT = "learnt.txt"
+PAPERS = ("card.json", "card.md", LEARNT)  # about the model, not of it: they do not change its version
 
 
 @dataclass(frozen=True)

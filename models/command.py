@@ -71,6 +71,17 @@ def of_models() -> None:
     """Models: list, compare, promote and roll back."""
 
 
+class LabelsCommands(Commands):
+    """The same for `listenwell labels`."""
+
+    entries = f"{GROUP}.labels"
+
+
+@click.command("labels", cls=LabelsCommands)
+def of_labels() -> None:
+    """Take people's labels out, bring labels in, and look for wrong ones."""
+
+
 def _registered(group: str) -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=group)}
 

@@ -78,3 +78,8 @@ def _clean_sign(char: str) -> str:
 
 def _is_sign(char: str) -> bool:
     return unicodedata.category(char) in ("So", "Sk", "Sm", "Sc", "Co", "Cn")
+
+
+def words_of(text: str) -> list[str]:
+    """Its words in lower case, without signs."""
+    return re.findall(r"\w+", text.lower())

@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from evaluation.frozen import log
 from evaluation.gold import labelled_files, read_labelled
 from models import taxonomy
 from models.categories import has_categories
@@ -114,13 +115,21 @@ def train(
     tax = taxonomy.load(taxonomy_file) if taxonomy_file else taxonomy.load()
     settings, files = config.data, labelled_files(data)
     with ExitStack() as held:
+        corrections = None
         if origin:
             _refuse({"--start": start}, "with --from production, which starts from the model in force")
             start, corrections = held.enter_context(from_production(tenant))
-            files = [*files, corrections]
         corpus = read_corpus(
-            files, tax, share=settings.held_out, seed=config.seed, limit=settings.limit, texts=texts
+            files,
+            tax,
+            share=settings.held_out,
+            seed=config.seed,
+            limit=settings.limit,
+            texts=texts,
+            production=corrections,
         )
+    if corpus.gone:
+        console.print(f"{corpus.gone} corrected comments of --data are no longer in the store: left out")
     tests = read_labelled(exam, tax) if exam else []
     barred = [comment.text for comment in tests]
     add_unlabelled(corpus, unlabelled, emotions, barred, limit=settings.unlabelled)
@@ -136,6 +145,8 @@ def train(
             say=console.print,
             report=report,
         )
+    if exam:
+        click.echo(log(exam, "train", [version]), err=True)
     console.print(f"{output}: model {version}")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evaluation.frozen import hashes_of, learnt_by
 from evaluation.gold import LabelledComment, read_for_training, read_texts
 from models.errors import InputError
 from models.schema import Comment
@@ -14,18 +15,22 @@ from models.taxonomy import Taxonomy
 from training.split import held_out
 from training.unlabelled import read_emotions, read_unlabelled
 
+CORRECTION = "correction"
+"""The `draw` of a comment that `listenwell labels export` wrote."""
+
 
 @dataclass(frozen=True)
 class Corpus:
     """The comments of a run, split, with the record of where they came from.
 
-    `polar` are texts of which only the polarity is known (`polarities`: 0 negative, 1 neutral, 2 positive),
-    `unlabelled` those of which nothing is.
+    `gone` comments were in a file but are no longer in the store. `polar` are texts of which only the polarity is
+    known (`polarities`: 0 negative, 1 neutral, 2 positive), `unlabelled` those of which nothing is.
     """
 
     training: list[LabelledComment]
     held_out: list[LabelledComment]
     files: list[dict[str, Any]]
+    gone: int = 0
     polar: list[Comment] = field(default_factory=list)
     polarities: list[int] = field(default_factory=list)
     unlabelled: list[Comment] = field(default_factory=list)
@@ -44,26 +49,34 @@ def read_corpus(
     seed: int,
     limit: int = 0,
     texts: Iterable[Path] = (),
+    production: Path | None = None,
 ) -> Corpus:
     """Read labelled files, at most `limit` comments of each (0: all), and hold out a share of them.
+
+    A comment that is in several files counts once, with the labels of the last one. `production`, read last of all, is
+    every correction in the store: of comments that other files have from an earlier export, those that it does not
+    know were erased, or their corrections withdrawn, and are left out.
 
     Raises `InputError`: "invalid_labels" for a malformed line, "not_for_training" where a file marks a comment
     as one that only measures, "too_few_comments" where nothing would be left on one side.
     """
     known = read_texts(texts)
-    comments: list[LabelledComment] = []
-    files: list[dict[str, Any]] = []
-    for path in paths:
-        found = read_for_training(path, taxonomy, known)
-        found = found[:limit] if limit else found
-        comments += found
-        files.append(_record(path, found))
+    every = [*paths, *([production] if production else [])]
+    read = [read_for_training(path, taxonomy, known) for path in every]
+    # The limit is one of old data: what people corrected is little, and it is what the run is for.
+    found = [
+        part[:limit] if limit and path != production else part for path, part in zip(every, read, strict=True)
+    ]
+    there = _without_erased(found) if production else found
+    parts = _once(there)
+    comments = [comment for part in parts for comment in part]
     customers = [comment.group for comment in comments]
     sides = held_out([comment.text for comment in comments], share, seed=seed, customers=customers)
     corpus = Corpus(
         training=[comment for comment, held in zip(comments, sides, strict=True) if not held],
         held_out=[comment for comment, held in zip(comments, sides, strict=True) if held],
-        files=files,
+        files=[_record(path, part) for path, part in zip(every, parts, strict=True)],
+        gone=sum(map(len, found)) - sum(map(len, there)),
     )
     if len(corpus.training) < 8 or len(corpus.held_out) < 4:
         raise InputError(
@@ -72,6 +85,18 @@ def read_corpus(
             code="too_few_comments",
         )
     return corpus
+
+
+def _without_erased(parts: list[list[LabelledComment]]) -> list[list[LabelledComment]]:
+    """Without what the last part, the store's, does not know any more of what once came from there."""
+    known = {comment.id for comment in parts[-1]}
+    return [[one for one in part if one.draw != CORRECTION or one.id in known] for part in parts]
+
+
+def _once(parts: list[list[LabelledComment]]) -> list[list[LabelledComment]]:
+    """Each comment in the last part that has it."""
+    last = {(one.id, one.text): number for number, part in enumerate(parts) for one in part}
+    return [[one for one in part if last[one.id, one.text] == number] for number, part in enumerate(parts)]
 
 
 def add_unlabelled(
@@ -89,6 +114,13 @@ def add_unlabelled(
     corpus.unlabelled.extend(comment for _, comment in chosen)
     taken = Counter(path for path, _ in chosen)
     corpus.files.extend(_plain_record(path, taken[path], "without labels") for path in unlabelled)
+
+
+def learnt_from(corpus: Corpus, models: Iterable[Path]) -> set[str]:
+    """Hashes of every text of a run, and of those that the models which it goes on from or learns from know."""
+    labelled = [one.text for one in (*corpus.training, *corpus.held_out)]
+    plain = [one.text for one in (*corpus.polar, *corpus.unlabelled)]
+    return hashes_of(labelled + plain).union(*(learnt_by(model) or set() for model in models))
 
 
 def _plain_record(path: Path, comments: int, known: str) -> dict[str, Any]:

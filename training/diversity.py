@@ -23,7 +23,8 @@ from rich.table import Table
 
 from evaluation.gold import LabelledComment, labelled_files, read_labelled
 from models import taxonomy
-from training.split import group_near_duplicates, words_of
+from models.text import words_of
+from training.split import group_near_duplicates
 
 _PLACE = click.Path(exists=True, path_type=Path)
 _COMMON = 500  # words that stay when an industry's own words are masked

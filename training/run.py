@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
+from evaluation.frozen import refuse_seen
 from evaluation.gold import LabelledComment
 from models import taxonomy
-from models.artifact import MANIFEST, EncoderConfig, seal, write_config, write_json
+from models.artifact import LEARNT, MANIFEST, EncoderConfig, seal, write_config, write_json
 from models.encoder import Encoder, Windows
 from models.errors import ArtifactError, InputError
 from models.heads import Calibration, Layout, Scores
@@ -27,7 +28,7 @@ from models.weights import load_weights, round_weights, save_weights
 from training.calibrate import calibrate
 from training.card import write_card
 from training.config import RunConfig
-from training.data import Corpus
+from training.data import Corpus, learnt_from
 from training.emoji import add_emoji, with_emoji
 from training.encoders import encoder_weights, pretrained, shape_of
 from training.examples import Example, make_examples, make_unlabelled
@@ -57,12 +58,15 @@ def train(
     from beside the labels. `exam` are labelled comments that only measure: their figures go into the card, nothing
     else does. A run that was interrupted goes on where it was. Raises `InputError` (code "output_exists") rather
     than overwrite a model or if there is nothing to learn from (code "nothing_to_train": no epochs and no `start`; with
-    one, its weights are exported, calibrated and examined anew), `ArtifactError` if `start` is of another shape.
+    one, its weights are exported, calibrated and examined anew), "trained_on" if the exam holds what is learnt,
+    `ArtifactError` if `start` is of another shape.
     """
     if not config.loop.epochs and not start:
         raise InputError("loop.epochs: 0 epochs need a model to start from", code="nothing_to_train")
     if (output / MANIFEST).exists():
         raise InputError(f"{output}: there is a model already; choose another folder", code="output_exists")
+    learnt = learnt_from(corpus, [*([start] if start else []), *teachers])
+    refuse_seen(exam, learnt, "the exam", "this model")
     output.mkdir(parents=True, exist_ok=True)
     base, architecture = pretrained(config.network.base, output)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
@@ -102,6 +106,7 @@ def train(
         training=_record(progress, difference, same, start),
         exam=exam,
     )
+    (output / LEARNT).write_text("\n".join(sorted(learnt)) + "\n", encoding="ascii")
     seal(output)  # once more, now with the papers
     _clear(output, config)
     return finished.version

@@ -5,9 +5,10 @@ Near-duplicates share a word shingle signature: MinHash over 3-word shingles in 
 """
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Sequence
+
+from models.text import words_of
 
 _HASHES, _BAND = 24, 4  # six bands of four: pairs of Jaccard similarity 0.7 meet with probability 0.8
 
@@ -51,11 +52,6 @@ def group_near_duplicates(texts: Sequence[str], customers: Sequence[str | None] 
         for place in places[1:]:
             parents[root(place)] = root(places[0])
     return [root(place) for place in range(len(texts))]
-
-
-def words_of(text: str) -> list[str]:
-    """Its words in lower case, without signs."""
-    return re.findall(r"\w+", text.lower())
 
 
 def _signature(words: list[str]) -> tuple[int, ...]:

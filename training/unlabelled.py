@@ -17,7 +17,7 @@ from typing import Any
 from evaluation.gold import lines_of
 from models.errors import InputError
 from models.schema import Comment
-from training.split import words_of
+from models.text import words_of
 
 NEGATIVE, NEUTRAL, POSITIVE = 0, 1, 2
 _EMOTIONS = {

@@ -24,6 +24,7 @@ from evaluation.comparing.gate import gate
 from evaluation.comparing.page import write
 from evaluation.comparing.speed import speed
 from evaluation.exam import Exam
+from evaluation.frozen import check_unseen, log
 from evaluation.gold import LabelledComment, read_labelled, read_texts
 from evaluation.intervals import ENOUGH, LEVEL, RESAMPLES
 from evaluation.predictions import Predictions, from_pipeline
@@ -53,6 +54,8 @@ def compare(
     pipelines = (models.load(a), models.load(b))
     _check(*pipelines)
     comments = read_labelled(data, pipelines[0].taxonomy, read_texts(texts))
+    for name in (a, b):
+        check_unseen(comments, name, data.name)
     about = {
         "format": 1,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -70,6 +73,7 @@ def compare(
     }
     with Progress(console=Console(stderr=True), transient=True) as progress:
         report = about | compared(*pipelines, comments, seed=seed, progress=progress)
+    click.echo(log(data, "compare", [pipeline.version for pipeline in pipelines]), err=True)
     if as_json:
         click.echo(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
     else:

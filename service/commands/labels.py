@@ -38,12 +38,7 @@ _format_option = click.option(
 )
 
 
-@click.group()
-def labels() -> None:
-    """Take people's labels out, and bring labels in."""
-
-
-@labels.command()
+@click.command()
 @click.option("--output", required=True, type=click.Path(path_type=Path), metavar="FILE")
 @click.option(
     "--with-audit",
@@ -61,7 +56,7 @@ def export(output: Path, with_audit: bool, name: str | None, tenant: str) -> Non
     click.echo(f"{count} labelled comments")
 
 
-@labels.command(name="import")
+@click.command("import")
 @click.argument("file", type=click.Path(exists=True, path_type=Path), metavar="FILE")
 @click.option("--actor", default="import", show_default=True, metavar="NAME", help="Whose labels they are.")
 @_format_option

@@ -1,9 +1,10 @@
 """A labelled comment as one JSON object: the form of labelled files, which training and evaluation read.
 
-    {"id": …, "text": …, "text_sha256": …, "labels": {"issues": […], …}, "judged": {"labels": […], "fields": […]}}
+    {"id": …, "text": …, "text_sha256": …, "labels": {"issues": […], …}, "judged": {"labels": […], "fields": […]},
+     "said": [{"actor": …, "at": …, "labels": {"easy_to_use": false}}]}
 
 `labels` are those in force, `judged` says which of them a person spoke of; the others are the model's. A label
-without words that say so has the whole text as its evidence.
+without words that say so has the whole text as its evidence. `said` is who said what of labels, in order.
 """
 
 from collections.abc import Iterator, Mapping
@@ -62,6 +63,10 @@ def row_of(stored: StoredComment, taxonomy: models.Taxonomy, *, train: bool = Tr
             "labels": sorted({label for one in said for label in verdicts(one)}),
             "fields": [name for name in OTHERS if any(name in one for one in said)],
         },
+        "said": [
+            {"actor": one.actor, "at": one.at.isoformat(), "labels": verdicts(one.said)}
+            for one in stored.corrections
+        ],
     }
 
 

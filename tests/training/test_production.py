@@ -1,6 +1,7 @@
 """From corrections in the store to a model that goes on from the one in force."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ from service.analyse import Desk
 from service.corrections.correcting import correct
 from service.corrections.correction import read_correction
 from service.database import read, write
+from service.privacy.erasing import erase_comment
 from service.promotion import repository
 from service.review.tables import audit_draw
 from service.settings import Settings
+from tests.labelled import twelve, write_lines
+from training.data import read_corpus
 from training.production import from_production
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +75,30 @@ def test_what_is_taken_from_the_store() -> None:
     with pytest.raises(models.InputError, match="nobody corrected") as caught, from_production("other"):
         pass
     assert caught.value.code == "nothing_to_train"
+
+
+@pytest.mark.usefixtures("corrected")
+def test_old_exports_follow_the_store(engine: Engine, tmp_path: Path) -> None:
+    """What was erased since is gone from old files too, and of a comment in two files the later labels count."""
+    with from_production("default") as (_, file):
+        old = Path(shutil.copy(file, tmp_path / "old.jsonl"))
+    with write(engine) as conn:
+        assert erase_comment(conn, "default", "c1", "anna")
+        later = {"labels": {"remove": ["poor_communication"]}, "actor": "ben"}
+        correct(conn, "default", "c2", read_correction(later, models.taxonomy.load(), "key"))
+    others = write_lines(tmp_path / "others.jsonl", twelve())
+    with from_production("default") as (_, file):
+        corpus = read_corpus([old, others], models.taxonomy.load(), share=0.3, seed=1, production=file)
+    found = [*corpus.training, *corpus.held_out]
+    assert corpus.gone == 1
+    assert sum(one.text == "Nobody told me why, case 1." for one in found) == 0
+    (changed,) = [one for one in found if one.text == "Nobody told me why, case 2."]
+    assert not changed.labels.issues
+    assert {record["file"]: record["comments"] for record in corpus.files} == {
+        "old.jsonl": 0,
+        "others.jsonl": 12,
+        "corrections.jsonl": 8,
+    }
 
 
 @pytest.mark.slow
