@@ -168,7 +168,8 @@ def _empathy(kind: str, of: Any) -> sa.ColumnElement[bool]:
         case "uncaring":
             return score < 0
         case "none":
-            return score.is_(None) & (of.status == "analyzed")
+            analyzed: sa.ColumnElement[bool] = of.status == "analyzed"
+            return score.is_(None) & analyzed
         case _:
             return score.is_not(None)
 

@@ -28,7 +28,7 @@ def candidates(
     limit: int,
     where: Where | None = None,
 ) -> list[Candidate]:
-    """The newest of a touchpoint (or "*") on some days, of a segment or all; where any day will do, those stored last."""
+    """The newest of a touchpoint (or "*") on some days, of a segment or all; of any days, those stored last."""
     columns = comment.c.key, mention.c.probability, sa.func.length(comment.c.text)
     of_label = (mention.c.comment_key == comment.c.key) & (mention.c.label == label)
     if days == (None, None) or where is not None:
