@@ -132,7 +132,7 @@ class Fuzz:
 
     def _ids(self, operation: APIOperation) -> list[str]:
         """Ids that are there, for calls that need one: comments, and a job that is done and one that waits."""
-        if "{" not in operation.path:
+        if "{id" not in operation.path:
             return []
         sent = [{"id": f"c{i}", "text": text, "touchpoint": "till"} for i, text in enumerate(_TEXTS)]
         own = self.headers[0]

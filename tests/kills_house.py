@@ -161,7 +161,7 @@ def _work(log: Path) -> None:
     with log.open("ab") as out:
         for stream in (1, 2):
             os.dup2(out.fileno(), stream)
-    main(["worker", "--with-parent"])
+    main(["worker", "--with-parent", str(os.getppid())])
 
 
 def _kill(process: psutil.Process) -> int | None:

@@ -20,7 +20,7 @@ from models import Analysis
 from service.database import migrate, open_engine, write
 from service.jobs import leases, repository, storage
 from service.jobs.records import Job, NewJob, Options
-from service.jobs.run import Run
+from service.jobs.run import ALONE, Run
 from service.settings import Settings
 
 _PAGE = 4096 / 2**20
@@ -46,7 +46,7 @@ def main() -> None:
             job = repository.create(conn, _job(settings, given.rows, given.empty_lines))
             assert leases.claim_one(conn, job.key, "memory", 60)
         looks = Looks(given.look)
-        run = Run(engine, job, "memory", Fake(), settings, stop=threading.Event(), on_batch=looks)
+        run = Run(engine, job, "memory", Fake(), settings, stop=threading.Event(), on_batch=looks, size=ALONE)
         looks.look()
         print(run.work(), _counts(engine.url.get_backend_name(), job, looks), flush=True)  # noqa: T201
         looks.conclude()

@@ -177,6 +177,7 @@ class Working:
             "--nice",
             str(NICE),
             "--with-parent",
+            str(os.getpid()),
         ]
         # A session of its own: Linux shares the processor out among sessions before it looks at priorities.
         self._process = subprocess.Popen(command, env=self._environment, start_new_session=True)

@@ -24,8 +24,10 @@ from service.watched import Watched
 @click.option(
     "--nice", type=click.IntRange(0, 19), default=0, help="How far its model steps back for others."
 )
-@click.option("--with-parent", is_flag=True, help="Stop when the process that started it ends.")
-def worker(nice: int, with_parent: bool) -> None:
+@click.option(
+    "--with-parent", type=int, metavar="PID", help="Stop when the process that started it, of this id, ends."
+)
+def worker(nice: int, with_parent: int | None) -> None:
     """Work on the files that POST /v1/jobs took in. Any number of workers may run, on any machine that sees the
     database and the folder of files; it also delivers events and enforces retention. SIGTERM lets the batch at
     hand end and gives the job back."""
@@ -34,8 +36,8 @@ def worker(nice: int, with_parent: bool) -> None:
     stop = _stop_on_signals()
     if nice and os.getsid(0) == os.getpid():
         step_back()
-    if with_parent:
-        threading.Thread(target=_watch, args=(os.getppid(), stop), daemon=True).start()
+    if with_parent is not None:
+        threading.Thread(target=_watch, args=(with_parent, stop), daemon=True).start()
 
     with tracing.on(), store(settings) as database:
         beside = [
@@ -69,7 +71,7 @@ def _stop_on_signals() -> threading.Event:
 
 
 def _watch(parent: int, stop: threading.Event) -> None:
-    """Nobody would stop the worker of a server that was killed."""
-    while not stop.wait(0.5):
-        if os.getppid() != parent:
-            stop.set()
+    """Nobody would stop the worker of a server that was killed, maybe while this one was only starting."""
+    while os.getppid() == parent and not stop.wait(0.5):
+        pass
+    stop.set()

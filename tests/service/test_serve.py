@@ -104,8 +104,7 @@ def wait_until_done(job: str) -> dict[str, Any]:
 def test_what_a_killed_launcher_leaves_behind_ends_and_frees_the_port(tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "models.command", "serve", "--port", str(port), "--workers", "1"]
-    # Without workers beside it the process that is started is the launcher itself.
-    environment = environment_of(tmp_path) | {"LISTENWELL_JOB_WORKERS": "0"}
+    environment = environment_of(tmp_path)
     with (
         (tmp_path / "log").open("wb") as out,
         subprocess.Popen(
@@ -113,7 +112,10 @@ def test_what_a_killed_launcher_leaves_behind_ends_and_frees_the_port(tmp_path: 
         ) as process,
     ):
         wait_until_ready(f"http://127.0.0.1:{port}", process)
-        below = psutil.Process(process.pid).children(recursive=True)
+        below = []
+        # The one that answers, and a worker that has only just been started: it cannot know yet that it should watch.
+        while len(below) < 2:
+            below = psutil.Process(process.pid).children(recursive=True)
         process.kill()
     _, alive = psutil.wait_procs(below, timeout=10)
     for one in alive:
