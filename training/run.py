@@ -61,10 +61,7 @@ def train(
     one, its weights are exported, calibrated and examined anew), "trained_on" if the exam holds what is learnt,
     `ArtifactError` if `start` is of another shape.
     """
-    if not config.loop.epochs and not start:
-        raise InputError("loop.epochs: 0 epochs need a model to start from", code="nothing_to_train")
-    if (output / MANIFEST).exists():
-        raise InputError(f"{output}: there is a model already; choose another folder", code="output_exists")
+    _refuse(output, config, start)
     learnt = learnt_from(corpus, [*([start] if start else []), *teachers])
     refuse_seen(exam, learnt, "the exam", "this model")
     output.mkdir(parents=True, exist_ok=True)
@@ -79,9 +76,7 @@ def train(
     say(f"{len(training)} comments to train on, {len(held)} held out")
 
     network = _network(shape, Layout(tax), config)
-    network.encoder.load_state_dict(with_emoji(encoder_weights(base), emoji))
-    if start:
-        _take_weights(network, start, emoji)
+    _begin(network, base, start, emoji)
     trainer = Trainer(network, Layout(tax), config, output, fingerprint=fingerprint, report=report, say=say)
     progress = trainer.fit(training, held)
     if progress.epoch:
@@ -97,19 +92,20 @@ def train(
     say(
         f"{finished.version}: ONNX against torch differs by {difference:.1e}, int8 agrees on {same:.2%} of decisions"
     )
-    write_card(
-        output,
-        finished,
-        corpus=corpus,
-        config=config,
-        base=config.network.base,
-        training=_record(progress, difference, same, start),
-        exam=exam,
-    )
+    record = _record(progress, difference, same, start)
+    base_name = config.network.base
+    write_card(output, finished, corpus=corpus, config=config, base=base_name, training=record, exam=exam)
     (output / LEARNT).write_text("\n".join(sorted(learnt)) + "\n", encoding="ascii")
     seal(output)  # once more, now with the papers
     _clear(output, config)
     return finished.version
+
+
+def _refuse(output: Path, config: RunConfig, start: Path | None) -> None:
+    if not config.loop.epochs and not start:
+        raise InputError("loop.epochs: 0 epochs need a model to start from", code="nothing_to_train")
+    if (output / MANIFEST).exists():
+        raise InputError(f"{output}: there is a model already; choose another folder", code="output_exists")
 
 
 def _calibrated(
@@ -184,7 +180,11 @@ def _pipeline(output: Path, windows: Windows, tax: Taxonomy) -> Pipeline:
     return Pipeline(scorer, tax, version="unsealed", calibration=Calibration(), thresholds={})
 
 
-def _take_weights(network: Network, start: Path, emoji: Mapping[int, list[int]]) -> None:
+def _begin(network: Network, base: Path, start: Path | None, emoji: Mapping[int, list[int]]) -> None:
+    """Give it the pretrained encoder's weights, and those of the model that it goes on from."""
+    network.encoder.load_state_dict(with_emoji(encoder_weights(base), emoji))
+    if start is None:
+        return
     try:
         network.load_state_dict(with_emoji(load_weights(start / "weights.safetensors"), emoji))
     except RuntimeError as error:  # torch names every tensor that does not fit: too long for a message
