@@ -129,11 +129,16 @@ def build(
 
 def write(report: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write report.json and report.html into a folder, which is made; return their paths."""
+    return write_both(report, render(report), folder)
+
+
+def write_both(report: Mapping[str, Any], drawn: str, folder: Path) -> list[Path]:
+    """Write a report as JSON and as the page that was drawn of it into a folder, which is made; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     data, page = folder / "report.json", folder / "report.html"
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
     data.write_text(text + "\n", encoding="utf-8")
-    page.write_text(render(report), encoding="utf-8")
+    page.write_text(drawn, encoding="utf-8")
     return [data, page]
 
 

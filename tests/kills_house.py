@@ -45,7 +45,6 @@ class House:
             "LISTENWELL_FILES": str(folder / "files"),
             "LISTENWELL_LEASE_SECONDS": "2",
             "LISTENWELL_PORT": str(self.port),
-            "BENTOML_HOME": str(folder / "bentoml"),
             "PYTHONPATH": str(ROOT),
         }
         self.context = multiprocessing.get_context("forkserver")

@@ -57,7 +57,6 @@ def serving(url: str, folder: Path) -> Iterator[str]:
         "LISTENWELL_DATABASE_URL": url,
         "LISTENWELL_FILES": str(folder / "files"),
         "LISTENWELL_LOG_LEVEL": "warning",
-        "BENTOML_HOME": str(folder / "bentoml"),
         "PYTHONPATH": str(ROOT),
     }
     command = [sys.executable, "-m", "models.command", "serve", "--port", str(port)]

@@ -38,7 +38,6 @@ class House:
             "LISTENWELL_FILES": str(folder / "files"),
             "LISTENWELL_JOB_WORKERS": "0",
             "LISTENWELL_AUDIT_RATE": "0",  # what is drawn to measure is not trained on: all are to count here
-            "BENTOML_HOME": str(folder / "bentoml"),
             "PYTHONPATH": str(ROOT),
         }
 

@@ -79,7 +79,6 @@ class Server:
             "LISTENWELL_MODEL": model,
             "LISTENWELL_JOB_WORKERS": "0",
             "LISTENWELL_DATABASE_URL": f"sqlite:///{folder / 'pressure.db'}",
-            "BENTOML_HOME": str(folder / "bentoml"),
             "PYTHONPATH": str(ROOT),
         }
         command = [sys.executable, "-m", "models.command", "serve", "--port", str(PORT), "--workers", "2"]

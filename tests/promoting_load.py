@@ -109,7 +109,6 @@ def _server(folder: Path, settings: Settings) -> Iterator[str]:
     environment = {name: value for name, value in os.environ.items() if name != "LISTENWELL_MODEL"} | {
         "LISTENWELL_DATABASE_URL": settings.database_url,
         "LISTENWELL_JOB_WORKERS": "0",
-        "BENTOML_HOME": str(folder / "bentoml"),
         "PYTHONPATH": str(ROOT),
     }
     command = [sys.executable, "-m", "models.command", "serve", "--port", str(port), "--workers", "2"]

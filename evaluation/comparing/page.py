@@ -3,24 +3,18 @@
 write(report, Path("report"))
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from evaluation.report import MEASURES
+from evaluation.report import MEASURES, write_both
 
 
 def write(report: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write both into a folder, which is made; return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data, page = folder / "report.json", folder / "report.html"
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-    data.write_text(text + "\n", encoding="utf-8")
-    page.write_text(render(report), encoding="utf-8")
-    return [data, page]
+    return write_both(report, render(report), folder)
 
 
 def render(report: Mapping[str, Any]) -> str:

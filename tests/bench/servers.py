@@ -92,7 +92,6 @@ def ours(folder: Path) -> Server:
         comments,
         environment={
             "LISTENWELL_DATABASE_URL": f"sqlite:///{folder / 'serving.db'}",
-            "BENTOML_HOME": str(folder / "bentoml"),
         },
     )
 

@@ -31,7 +31,6 @@ def environment_of(folder: Path) -> dict[str, str]:
     return os.environ | {
         "LISTENWELL_MODEL": "weightless",
         "LISTENWELL_DATABASE_URL": "sqlite:///here.db",  # relative: it must lie where the command was typed
-        "BENTOML_HOME": str(folder / "bentoml"),
         "PYTHONPATH": str(ROOT),  # this tree, whichever is installed
     }
 
