@@ -6,7 +6,7 @@ are the JSON names. Offsets count Unicode code points of the text as it was sent
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from models.masking.kinds import Kind
@@ -189,13 +189,19 @@ class Analysis:
 
 
 def _plain(value: Any) -> Any:
-    """What `dataclasses.asdict` gives, without its deep copies: an analysis is made of frozen parts."""
-    names = getattr(value, "__dataclass_fields__", None)
-    if names is not None:
-        return {name: _plain(getattr(value, name)) for name in names}
-    if isinstance(value, tuple):
+    """What `dataclasses.asdict` gives, without its deep copies: an analysis is made of frozen parts.
+
+    Every comment passes here, so what is plain already is not called for.
+    """
+    kind = type(value)
+    if kind is tuple:
         return [_plain(each) for each in value]
-    return dict(value) if isinstance(value, dict) else value
+    if kind is dict:
+        return dict(value)
+    names = _NAMES.get(kind)
+    if names is None:
+        return value
+    return {name: part if type(part := getattr(value, name)) in _ATOMS else _plain(part) for name in names}
 
 
 def _review(data: Mapping[str, Any]) -> Review:
@@ -210,3 +216,20 @@ def _mentions(data: Iterable[Mapping[str, Any]]) -> tuple[Mention, ...]:
 
 def _with_evidence(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**data, "evidence": tuple(Evidence(**quote) for quote in data["evidence"])}
+
+
+_ATOMS = frozenset((str, float, int, bool, type(None)))
+_PARTS = (
+    Analysis,
+    Sentiment,
+    Signal,
+    Intent,
+    Mention,
+    TouchpointMention,
+    Language,
+    Review,
+    Doubt,
+    Evidence,
+    Mask,
+)
+_NAMES = {part: tuple(field.name for field in fields(part)) for part in _PARTS}

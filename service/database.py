@@ -194,7 +194,7 @@ def _sqlite(url: URL) -> Engine:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        return sa.create_engine(
+        engine = sa.create_engine(
             url,
             # What the URL says itself goes before.
             connect_args={name: value for name, value in _POSTGRESQL.items() if name not in url.query},
@@ -207,6 +207,10 @@ def _postgresql(url: URL) -> Engine:
         )
     except ImportError as error:
         raise MissingExtraError("PostgreSQL needs its driver: pip install -e '.[postgresql]'") from error
+    # Rows go in as one statement of many values and not as a pipeline of statements: in a pipeline the server takes
+    # a process that was frozen for one that works, and lets it keep its locks for ever.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+    return engine
 
 
 def _lower(text: str | None) -> str | None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -36,7 +37,7 @@ class CommentRecord:
     customer_id: str | None = None
     metadata: Metadata = field(default_factory=dict)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of all that the client sent, as canonical JSON: equal digests are a replay.
 

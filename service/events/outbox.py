@@ -9,7 +9,7 @@ So an event is there if and only if the change is. Nothing is written where no w
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,9 +50,12 @@ def analyzed_all(
     outcomes: Sequence[Outcome],
 ) -> None:
     """The same of a batch of one tenant."""
-    together = zip(pairs, outcomes, strict=True)
-    news = [analyzed_news(*pair, outcome) for pair, outcome in together if outcome != "replayed"]
-    announce(conn, tenant, "comment.analyzed", news)
+    together = [
+        (pair, outcome) for pair, outcome in zip(pairs, outcomes, strict=True) if outcome != "replayed"
+    ]
+    if together:
+        news = (analyzed_news(*pair, outcome) for pair, outcome in together)
+        _enqueue(conn, tenant, "comment.analyzed", news, webhook_repository.held(conn, tenant))
 
 
 def analyzed_news(record: CommentRecord, analysis: Analysis, outcome: Outcome) -> News:
@@ -114,12 +117,13 @@ def body(type: str, data: dict[str, Any], now: datetime) -> str:
 
 
 def _enqueue(
-    conn: Connection, tenant: str, type: str, news: Sequence[News], webhooks: Sequence[Webhook]
+    conn: Connection, tenant: str, type: str, news: Iterable[News], webhooks: Sequence[Webhook]
 ) -> None:
+    # News is made only where somebody wants it.
     wanting = [webhook for webhook in webhooks if webhook.active and type in webhook.types]
     if not wanting:
         return
-    now = database_time(conn)
+    news, now = list(news), database_time(conn)
     events: list[dict[str, Any]] = []
     recipients: list[tuple[str, str]] = []
     for with_text in (False, True):

@@ -123,9 +123,9 @@ def add_items(conn: Connection, job_key: int, tenant: str, items: Sequence[Item]
     query = sa.select(comment.c.id, comment.c.key).where(comment.c.tenant == tenant, comment.c.id.in_(stored))
     keys = {id: key for id, key in conn.execute(query)}
     rows = [
-        asdict(item) | {"job_key": job_key, "comment_key": None}
+        vars(item) | {"job_key": job_key, "comment_key": None}
         if item.outcome is None
-        else asdict(item) | {"job_key": job_key, "comment_key": keys.get(item.comment_id), "comment_id": None}
+        else vars(item) | {"job_key": job_key, "comment_key": keys.get(item.comment_id), "comment_id": None}
         for item in items
     ]
     if rows:

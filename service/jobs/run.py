@@ -38,7 +38,7 @@ from service.settings import Settings
 BATCH = 16
 """Rows of a transaction. Whoever stores a comment meanwhile waits for its end, on SQLite in any case: a quarter of a
 larger one's time, and the model reads sixteen at once hardly slower than sixty-four."""
-ALONE = 512
+ALONE = 1_024
 """Rows of a transaction of a command that has the machine to itself."""
 _LONGEST_PAUSE = 3.0
 # PostgreSQL ends the transaction of a worker that slept in it with an error of this kind.

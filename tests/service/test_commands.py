@@ -19,6 +19,8 @@ ROWS: list[dict[str, Any]] = [
     {"id": "2", "text": "The parcel was late and nobody told me."},
     {"id": "3", "text": "n/a", "touchpoint": "order", "scores": {"nps": 6}},
 ]
+MORE = ALONE + 88
+"""Comments of more than one batch."""
 
 
 @pytest.fixture(autouse=True)
@@ -108,28 +110,28 @@ def test_the_same_id_twice_in_one_file_is_told_wherever_it_stands() -> None:
 
 
 def test_an_interrupted_backfill_goes_on_where_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    path = jsonl("in.jsonl", [{"id": f"r{i}", "text": "fine"} for i in range(600)] + [{"text": "no id"}])
+    path = jsonl("in.jsonl", [{"id": f"r{i}", "text": "fine"} for i in range(MORE)] + [{"text": "no id"}])
     with monkeypatch.context() as patch:
         patch.setattr(Run, "_take", interrupted(Run._take))
         stopped = run("backfill", path)
     assert stopped.exit_code == 130
-    assert f"{ALONE} created" in stopped.stdout
+    assert f"{ALONE:,} created" in stopped.stdout
     assert totals()["*"] == ALONE
     again = run("backfill", path)
-    assert f"Going on behind row {ALONE}" in again.stderr
-    assert "600 created, 0 replayed, 0 replaced, 1 failed" in again.stdout
-    assert "0 created, 600 replayed" in run("backfill", path).stdout
+    assert f"Going on behind row {ALONE:,}" in again.stderr
+    assert f"{MORE:,} created, 0 replayed, 0 replaced, 1 failed" in again.stdout
+    assert f"0 created, {MORE:,} replayed" in run("backfill", path).stdout
 
 
 def test_an_interrupted_stream_keeps_what_it_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = "".join(json.dumps({"id": f"r{i}", "text": "fine"}) + "\n" for i in range(600))
+    stream = "".join(json.dumps({"id": f"r{i}", "text": "fine"}) + "\n" for i in range(MORE))
     with monkeypatch.context() as patch:
         patch.setattr(Desk, "record", interrupted(Desk.record))
         stopped = run("backfill", "-", stdin=stream)
     assert stopped.exit_code == 130
-    assert f"{ALONE} created" in stopped.stdout
+    assert f"{ALONE:,} created" in stopped.stdout
     assert totals()["*"] == ALONE
-    assert f"{600 - ALONE} created, {ALONE} replayed" in run("backfill", "-", stdin=stream).stdout
+    assert f"{MORE - ALONE} created, {ALONE:,} replayed" in run("backfill", "-", stdin=stream).stdout
 
 
 def interrupted(action: Any) -> Any:
@@ -148,7 +150,8 @@ def interrupted(action: Any) -> Any:
 def test_a_file_that_cannot_be_read_to_its_end_keeps_what_came_before() -> None:
     noise = Random(7)
     rows = b"".join(
-        json.dumps({"id": f"r{i}", "text": f"fine {noise.random()}"}).encode() + b"\n" for i in range(1_200)
+        json.dumps({"id": f"r{i}", "text": f"fine {noise.random()}"}).encode() + b"\n"
+        for i in range(2 * MORE)
     )
     packed = gzip.compress(rows)
     Path("in.jsonl.gz").write_bytes(packed[: len(packed) // 2])
@@ -158,7 +161,7 @@ def test_a_file_that_cannot_be_read_to_its_end_keeps_what_came_before() -> None:
     kept = totals()["*"]
     assert kept > ALONE
     Path("in.jsonl.gz").write_bytes(packed)
-    assert f"{1_200 - kept:,} created, {kept:,} replayed" in run("backfill", "in.jsonl.gz").stdout
+    assert f"{2 * MORE - kept:,} created, {kept:,} replayed" in run("backfill", "in.jsonl.gz").stdout
 
 
 def test_jobs_are_listed_shown_and_cancelled() -> None:

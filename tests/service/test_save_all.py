@@ -163,3 +163,20 @@ def test_writers_at_once_end_in_a_recount(engine: Engine, make_record: Make, mak
     with read(engine) as conn:
         assert_exact(conn)
         assert everything(conn)
+
+
+def test_rows_go_to_postgresql_in_no_pipeline(engine: Engine, make_record: Make, make_analysis: Make) -> None:
+    if engine.dialect.name != "postgresql":
+        pytest.skip("SQLite is no server")
+    piped: list[str] = []
+
+    def look(
+        _conn: object, _cursor: object, statement: str, _given: object, _context: object, many: bool
+    ) -> None:
+        piped.extend([statement] if many else [])
+
+    sa.event.listen(engine, "before_cursor_execute", look)
+    found = make_analysis(issues=["unresolved_issue"], touchpoints=["billing"])
+    with write(engine) as conn:
+        repository.save_all(conn, [(make_record(id=f"c{number}"), found) for number in range(3)], START)
+    assert piped == []

@@ -49,9 +49,9 @@ def command(settings: Settings, *arguments: str) -> Iterator["subprocess.Popen[b
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not condition():
-        assert time.monotonic() < deadline, "not within a minute"
+        assert time.monotonic() < deadline, "not within three minutes"
         time.sleep(0.05)
 
 
