@@ -73,6 +73,8 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        # Its own would put addresses into spans, as soon as anything in the process collects spans at all.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=lambda app: _life(app, settings or Settings(), tagger),
     )
     for part in (

@@ -11,8 +11,9 @@ it has answered goes out and those who asked ask again: else those who ask would
 other, and each batch be half as large as it could be.
 
 Two queues: requests of a few short comments go first, larger ones are cut into chunks that take turns with each other
-and get every fourth batch at least; while no short one waits, many chunks go together. One comment cannot be cut, and a very long one takes a second: while all lanes
-are busy with large requests, a thread beside them, which has nothing to do otherwise, reads the short ones.
+and get every fourth batch at least; while no short one waits, many chunks go together. One comment cannot be cut, and
+a very long one takes a second: while all lanes are busy with large requests, a thread beside them, which has nothing
+to do otherwise, reads the short ones.
 """
 
 import threading

@@ -29,19 +29,22 @@ class Straight:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on what is anything else."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"]:
+        if not _is_plain(scope):
             await self.app(scope, receive, send)
-        elif path_of(scope) != _ROUTE.path:
-            await self.app(scope, receive, send)
-        else:
-            # Those that watch count and name requests by it.
-            scope["route"] = _ROUTE
-            request = Request(scope, receive)
-            try:
-                answer = await _answered(request)
-            except _TOLD as error:
-                answer = await problems.answer(request, error)
-            await answer(scope, receive, send)
+            return
+        # Those that watch count and name requests by it.
+        scope["route"] = _ROUTE
+        request = Request(scope, receive)
+        try:
+            answer = await _answered(request)
+        except _TOLD as error:
+            answer = await problems.answer(request, error)
+        await answer(scope, receive, send)
+
+
+def _is_plain(scope: Scope) -> bool:
+    http = scope["type"] == "http"
+    return http and scope["method"] == "POST" and not scope["query_string"] and path_of(scope) == _ROUTE.path
 
 
 async def _answered(request: Request) -> Response:
