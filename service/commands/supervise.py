@@ -6,6 +6,7 @@ Those that answer are forked where the system can do that, from a process that h
 are ready sooner, and share the memory of it. The models of the workers step back for them (`service/jobs/aside.py`).
 """
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -47,8 +48,7 @@ def supervise(
     for number in _SIGNALS:
         signal.signal(number, asked)
     metrics = _one_set_of_metrics()
-    # Once, for all that are forked.
-    import_module("service.app")
+    _prepare()
     kept = [Kept(Answering(settings, address, port)) for _ in range(answering)]
     kept += [Kept(Working(environment), first=_FIRST_WORKER) for _ in range(settings.job_workers)]
     try:
@@ -64,6 +64,14 @@ def _one_set_of_metrics() -> str:
     """Have the processes count in files that each can read; it must be known before anything is counted."""
     os.environ[_METRICS] = os.environ.get(_METRICS) or tempfile.mkdtemp(prefix="listenwell-metrics-")
     return os.environ[_METRICS]
+
+
+def _prepare() -> None:
+    """Import the application once for all that are forked, whose collector need never look at it."""
+    gc.disable()
+    import_module("service.app")
+    gc.freeze()
+    gc.enable()
 
 
 def _end(children: "list[Child]") -> None:
