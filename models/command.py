@@ -38,8 +38,6 @@ class Commands(click.Group):
         entry = _registered(self.entries).get(cmd_name)
         if entry is None:
             return None
-        # What a start makes is there to stay: the collector would search it, a third of the time, for nothing.
-        gc.disable()
         try:
             command = entry.load()
         except ModuleNotFoundError as error:
@@ -49,8 +47,6 @@ class Commands(click.Group):
             raise click.ClickException(
                 f"{cmd_name} needs {error.name}: pip install -e '.[{extra}]'"
             ) from error
-        finally:
-            gc.enable()
         assert isinstance(command, click.Command)
         return command
 

@@ -48,7 +48,9 @@ def supervise(
     for number in _SIGNALS:
         signal.signal(number, asked)
     metrics = _one_set_of_metrics()
-    _prepare()
+    # Once, for all that are forked, whose look for cycles need never go through it.
+    import_module("service.app")
+    gc.freeze()
     kept = [Kept(Answering(settings, address, port)) for _ in range(answering)]
     kept += [Kept(Working(environment), first=_FIRST_WORKER) for _ in range(settings.job_workers)]
     try:
@@ -64,14 +66,6 @@ def _one_set_of_metrics() -> str:
     """Have the processes count in files that each can read; it must be known before anything is counted."""
     os.environ[_METRICS] = os.environ.get(_METRICS) or tempfile.mkdtemp(prefix="listenwell-metrics-")
     return os.environ[_METRICS]
-
-
-def _prepare() -> None:
-    """Import the application once for all that are forked, whose collector need never look at it."""
-    gc.disable()
-    import_module("service.app")
-    gc.freeze()
-    gc.enable()
 
 
 def _end(children: "list[Child]") -> None:
