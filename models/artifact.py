@@ -16,8 +16,10 @@ The version is a hash of the content: the same files have the same version where
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,8 @@ CONTENT = (
 )
 LEARNT = "learnt.txt"
 PAPERS = ("card.json", "card.md", LEARNT)  # about the model, not of it: they do not change its version
+_FRESH = 5.0
+"""Seconds within which a file may be written twice and the file system not tell."""
 
 
 @dataclass(frozen=True)
@@ -157,5 +161,18 @@ def _check(path: Path, name: str, entry: Mapping[str, Any]) -> None:
 
 
 def _digest(file: Path) -> str:
+    """Of a file that was written a while ago, remembered until it is written again: a start asks three times."""
+    found = file.stat()
+    if time.time() - found.st_mtime < _FRESH:
+        return _read_digest(file)
+    return _remembered_digest(file, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+
+
+@lru_cache(maxsize=64)
+def _remembered_digest(file: Path, *state: int) -> str:
+    return _read_digest(file)
+
+
+def _read_digest(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

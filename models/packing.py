@@ -25,6 +25,8 @@ _SHORTEST_SHARED = 64
 """Rows that are shared are at least so long; attention in longer ones costs more than their padding saves."""
 _TOKENS = 512
 """Of one pass. Larger ones are no faster, leave the processor's cache and take more memory."""
+_AREA = 65_536
+"""Of one pass: rows times the square of their length, which is what attention keeps. Twice the area is no faster."""
 _TOKENS_A_CLAUSE = 4
 """A row has room for a clause in so many of its tokens, or else for one in each."""
 
@@ -76,7 +78,7 @@ def passes(windows: Sequence[Window], *, shared: bool = True) -> Iterator[Pass]:
         room = length // _TOKENS_A_CLAUSE
         waiting.setdefault((length, room if clauses <= room else length), []).append(row)
     for (length, clauses), found in waiting.items():
-        for group in _groups(found, max(1, _TOKENS // length)):
+        for group in _groups(found, max(1, min(_TOKENS // length, _AREA // length**2))):
             yield _pass(windows, group, length, clauses)
 
 

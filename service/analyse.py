@@ -188,7 +188,10 @@ def tag(accepted: Sequence[Accepted], tagger: Tagger, *, all_labels: bool = Fals
 
 def marked(accepted: Sequence[Accepted], analyses: Sequence[models.Analysis]) -> list[models.Analysis]:
     """Analyses that say what was masked."""
-    return [replace(said, masked=one.masked) for one, said in zip(accepted, analyses, strict=True)]
+    return [
+        said if one.masked is None else replace(said, masked=one.masked)
+        for one, said in zip(accepted, analyses, strict=True)
+    ]
 
 
 def comment_of(record: CommentRecord) -> models.Comment:

@@ -6,6 +6,7 @@ Several may share a port: each binds it (SO_REUSEPORT) and listens when it is re
 connections over those that listen. SIGTERM lets what is under way end.
 """
 
+import gc
 import socket
 from ipaddress import ip_address
 
@@ -36,7 +37,16 @@ def answer(settings: Settings, address: str, port: int) -> None:
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=_LAST_REQUESTS,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        _Settled(config).run(sockets=[listening])
+
+
+class _Settled(uvicorn.Server):
+    """A server in which no look for cycles goes through what its start made, in the midst of a request."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and set aside what is there then."""
+        await super().startup(sockets)
+        gc.freeze()
 
 
 def bound(address: str, port: int) -> socket.socket:

@@ -54,6 +54,7 @@ from service.routes import (
 from service.routes.given import Parts, from_our_own_pages
 from service.settings import Settings
 from service.shadow.reading import Shadow
+from service.straight import Straight
 from service.tracing import Traces
 from service.watched import Watched
 
@@ -72,6 +73,8 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        # Its own would put addresses into spans, as soon as anything in the process collects spans at all.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=lambda app: _life(app, settings or Settings(), tagger),
     )
     for part in (
@@ -96,6 +99,7 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
     app.include_router(emerging.page)
     app.include_router(drift.pages)
     # The last one added sees a request first.
+    app.add_middleware(Straight)
     app.add_middleware(Doorkeeper)
     app.add_middleware(Instruments)
     app.add_middleware(Traces)

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -73,11 +74,17 @@ class Instruments:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             route = getattr(scope.get("route"), "path", None) or "none"
             seconds = time.perf_counter() - start
-            _REQUESTS.labels(method, route, status).inc()
-            _SECONDS.labels(method, route).observe(seconds)
+            _requests(method, route, status).inc()
+            _seconds(method, route).observe(seconds)
             if scope["path"] not in _PROBES:
                 # Without the query, which may name a customer, and quoted, so that a line stays a line.
                 log.info("%s %s %d %.1f ms", method, quote(scope["path"]), status, 1_000 * seconds)
+
+
+# The library looks a series up by locks and joins; there are few, and they stay.
+_requests = cache(_REQUESTS.labels)
+_seconds = cache(_SECONDS.labels)
+_comments = cache(_COMMENTS.labels)
 
 
 def count(door: str, results: Sequence[dict[str, Any]], errors: int) -> None:
@@ -85,7 +92,7 @@ def count(door: str, results: Sequence[dict[str, Any]], errors: int) -> None:
     statuses = Counter("no_content" if result["no_content"] else result["status"] for result in results)
     statuses["refused"] += errors
     for status, number in statuses.items():
-        _COMMENTS.labels(door, status).inc(number)
+        _comments(door, status).inc(number)
 
 
 @contextmanager

@@ -4,10 +4,10 @@ import re
 import uuid
 from contextvars import ContextVar
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Request-Id"
+_RAW = HEADER.lower().encode("ascii")
 # What a client sends is written to logs: nothing in it may look like anything else.
 _FIT = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _current: ContextVar[str | None] = ContextVar("listenwell_request_id", default=None)
@@ -29,14 +29,15 @@ class RequestIds:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
+        given = next((value.decode("latin-1") for name, value in scope["headers"] if name == _RAW), "")
         id = given if _FIT.fullmatch(given) else uuid.uuid4().hex
         # Never reset: the server's own log line and the last handler of errors come after this, in the same task.
         _current.set(id)
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = id
+                others = [each for each in message["headers"] if each[0] != _RAW]
+                message["headers"] = [*others, (_RAW, id.encode("ascii"))]
             await send(message)
 
         await self.app(scope, receive, marked)

@@ -17,6 +17,8 @@ from starlette.concurrency import run_in_threadpool
 
 import models
 
+_PATIENT = 0.1
+"""Seconds before anybody looks whether the client is still there: most answers are ready by then."""
 SMALL = 4_096
 """Bytes of a body that is read, judged and answered at once: well under a millisecond of work."""
 _T = TypeVar("_T")
@@ -33,17 +35,24 @@ async def unless_gone(request: Request, future: "Future[_T]") -> _T:
     The body must have been read. Raises `InputError` "client_disconnected", and what the work raises.
     """
     answer = asyncio.wrap_future(future)
-    watch = asyncio.create_task(_gone(request))
-    watch.add_done_callback(lambda _: answer.cancel())
+    watches: list[asyncio.Task[None]] = []
+
+    def watch() -> None:
+        watches.append(asyncio.create_task(_gone(request)))
+        watches[0].add_done_callback(lambda _: answer.cancel())
+
+    later = asyncio.get_running_loop().call_later(_PATIENT, watch)
     try:
         return await answer
     except asyncio.CancelledError:
-        if watch.done() and not watch.cancelled():
+        if any(one.done() and not one.cancelled() for one in watches):
             raise models.InputError("the client closed the connection", code="client_disconnected") from None
         answer.cancel()
         raise
     finally:
-        watch.cancel()
+        later.cancel()
+        for one in watches:
+            one.cancel()
 
 
 async def _gone(request: Request) -> None:

@@ -6,6 +6,7 @@ Those that answer are forked where the system can do that, from a process that h
 are ready sooner, and share the memory of it. The models of the workers step back for them (`service/jobs/aside.py`).
 """
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -47,8 +48,9 @@ def supervise(
     for number in _SIGNALS:
         signal.signal(number, asked)
     metrics = _one_set_of_metrics()
-    # Once, for all that are forked.
+    # Once, for all that are forked, whose look for cycles need never go through it.
     import_module("service.app")
+    gc.freeze()
     kept = [Kept(Answering(settings, address, port)) for _ in range(answering)]
     kept += [Kept(Working(environment), first=_FIRST_WORKER) for _ in range(settings.job_workers)]
     try:

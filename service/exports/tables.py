@@ -13,24 +13,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Format = Literal["csv", "parquet"]
 Kind = Literal["text", "whole", "number", "truth", "day", "moment"]
 Row = Mapping[str, Any]
 """A value, or None, for every column."""
 _ROWS = 1_000
-_TYPES: Mapping[Kind, pa.DataType] = {
-    "text": pa.string(),
-    "whole": pa.int64(),
-    "number": pa.float64(),
-    "truth": pa.bool_(),
-    "day": pa.date32(),
-    "moment": pa.timestamp("us", tz="UTC"),
-}
 # Wide signs too: some spreadsheets read them as the plain ones. Bounded, so that no text takes long to search.
 _FORMULA = re.compile(r"(^|[;\t\r\n])([\s\"']{0,8})(?=[=+\-@＝＋－＠])")
 
@@ -53,8 +45,11 @@ def as_csv(columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[bytes]:
 
 def as_parquet(columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[bytes]:
     """A row group for every thousand rows, compressed with zstd."""
-    schema = pa.schema([(column.name, _TYPES[column.kind]) for column in columns])
-    sink = _Sink()
+    # Here and not above: a service starts sooner, and is smaller until somebody asks for Parquet.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema, sink = _schema(columns), _Sink()
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for some in _batches(rows):
             writer.write_table(pa.Table.from_pylist(some, schema=schema))
@@ -75,6 +70,20 @@ def safe(text: str) -> str:
     ("'=1+1", "slow; '-5", '5 = 5')
     """
     return _FORMULA.sub(r"\1\2'", text)
+
+
+def _schema(columns: Iterable[Column]) -> "pa.Schema":
+    import pyarrow as pa
+
+    types: Mapping[Kind, pa.DataType] = {
+        "text": pa.string(),
+        "whole": pa.int64(),
+        "number": pa.float64(),
+        "truth": pa.bool_(),
+        "day": pa.date32(),
+        "moment": pa.timestamp("us", tz="UTC"),
+    }
+    return pa.schema([(column.name, types[column.kind]) for column in columns])
 
 
 def _records(rows: Iterable[Iterable[object]]) -> bytes:

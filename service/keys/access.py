@@ -86,8 +86,7 @@ def sign_in(engine: sa.Engine, text: str, length: timedelta) -> str:
 
 def keys_exist(engine: sa.Engine) -> bool:
     """Whether there ever was a key."""
-    with read(engine) as conn:
-        return repository.exists(conn)
+    return repository.exists(engine)
 
 
 def _checked(engine: sa.Engine, text: str) -> tuple[Key, str, datetime]:

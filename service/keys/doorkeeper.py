@@ -6,6 +6,7 @@ later are behind it as well. A route finds the `Caller` in the request's state (
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -68,7 +69,7 @@ class Doorkeeper:
             # There are none, and one that is added must not be open because this was forgotten.
             await send({"type": "websocket.close", "code": 1008})
             return
-        if scope["type"] != "http" or _path(scope) in OPEN:
+        if scope["type"] != "http" or path_of(scope) in OPEN:
             await self.app(scope, receive, send)
             return
         request = Request(scope, receive)
@@ -86,7 +87,7 @@ class Doorkeeper:
         try:
             caller = await self._identified(request)
             request.state.caller = caller
-            await _admit(caller, scope["method"], _path(scope))
+            await _admit(caller, scope["method"], path_of(scope))
         except _REFUSED as error:
             answer = _to_sign_in(request, error) or await problems.answer(request, error)
             await answer(scope, receive, telling)
@@ -131,11 +132,17 @@ def is_local(scope: Any) -> bool:
     for that site; but the browser still sends that name as Host. What came by no address at all came through
     a socket in the file system, or from within the process.
     """
-    address = _address((scope.get("server") or ("",))[0])
+    hosts = tuple(value for name, value in scope["headers"] if name == b"host")
+    return _is_local((scope.get("server") or ("",))[0], hosts)
+
+
+# Most calls are to the same one.
+@lru_cache(maxsize=64)
+def _is_local(server: str, hosts: tuple[bytes, ...]) -> bool:
+    address = _address(server)
     if address is None:
         return True
-    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-    return address.is_loopback and all(_is_ours(host) for host in hosts)
+    return address.is_loopback and all(_is_ours(host.decode("latin-1")) for host in hosts)
 
 
 def _is_ours(host: str) -> bool:
@@ -168,6 +175,6 @@ def _to_sign_in(request: Request, error: Exception) -> Response | None:
     return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='')}", status_code=303)
 
 
-def _path(scope: Scope) -> str:
+def path_of(scope: Scope) -> str:
     """The path as the routes see it."""
     return str(scope["path"]).removeprefix(scope.get("root_path", "")) or "/"

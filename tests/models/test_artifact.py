@@ -1,6 +1,7 @@
 """A model folder is refused, by the name of the file, if anything about it is not as it was sealed."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -86,3 +87,17 @@ def test_nothing_in_it_is_a_pickle(tiny_artifact: Path) -> None:
     for file in tiny_artifact.iterdir():
         assert not file.read_bytes()[:2].startswith(b"\x80\x04"), file.name
         assert file.suffix in {".json", ".onnx", ".safetensors", ".md"}
+
+
+def test_a_file_that_was_checked_long_ago_is_checked_again_once_it_is_altered(folder: Path) -> None:
+    files = [each for each in folder.iterdir() if each.is_file()]
+    for each in files:
+        os.utime(each, (1, 1))
+    assert open_artifact(folder) == open_artifact(folder)
+    altered = folder / "weights.safetensors"
+    data = bytearray(altered.read_bytes())
+    data[-1] ^= 1
+    altered.write_bytes(data)
+    os.utime(altered, (1, 1))
+    with pytest.raises(ArtifactError, match=r"weights\.safetensors was altered"):
+        open_artifact(folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.language import detect
+from models.language import _CANDIDATES, _identifier, detect
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,3 +68,11 @@ def test_the_first_texts_may_come_from_several_threads_at_once() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert run.returncode == 0, run.stderr
+
+
+def test_only_the_languages_that_comments_come_in_are_kept_in_memory() -> None:
+    identifier = _identifier()
+    assert set(identifier.labels) == set(_CANDIDATES)
+    assert identifier.nb_ptc.shape[1] < 60
+    identifier.set_languages(None)
+    assert set(identifier.labels) == set(_CANDIDATES)

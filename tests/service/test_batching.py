@@ -9,7 +9,7 @@ import pytest
 
 import models
 from models import Analysis, Comment
-from service.batching import MicroBatcher, ModelBusyError
+from service.batching import NARROW, WIDE, MicroBatcher, ModelBusyError
 
 
 class Gate:
@@ -82,7 +82,7 @@ def test_large_requests_give_way_and_do_not_starve(batcher: MicroBatcher, gate: 
     first = held(batcher, gate)
     large = ask(batcher, *(f"large {n}" for n in range(100)))
     # Long enough that each is a batch of its own.
-    small = [ask(batcher, f"small {n} " + "x" * 3_800) for n in range(9)]
+    small = [ask(batcher, f"small {n} " + "x" * (NARROW.weight - 200)) for n in range(9)]
     gate.open.set()
     assert [len(one.result(20)) for one in (first, large, *small)] == [1, 100] + [1] * 9
     order = ["large" if "large" in batch[0] else "small" for batch in gate.batches[1:]]
@@ -111,17 +111,40 @@ def test_short_requests_pass_a_lane_that_is_stuck(pipeline: models.Pipeline) -> 
 
 def test_a_batch_is_bounded_in_comments_and_characters(batcher: MicroBatcher, gate: Gate) -> None:
     first = held(batcher, gate)
-    texts = ["short"] * 70 + ["x" * 100_000] + ["y" * 1_000] * 8
+    texts = ["short"] * 170 + ["x" * 100_000] + ["y" * 3_000] * 30
     large = ask(batcher, *texts)
     gate.open.set()
     assert (ids(first), ids(large)) == (["first"], texts)
-    assert all(len(batch) <= 32 for batch in gate.batches)
-    assert all(sum(map(len, batch)) <= 4_000 or len(batch) == 1 for batch in gate.batches)
+    assert all(len(batch) <= WIDE.comments for batch in gate.batches)
+    assert all(sum(map(len, batch)) <= WIDE.weight or len(batch) == 1 for batch in gate.batches)
+
+
+def test_while_a_short_request_waits_a_batch_of_a_large_one_is_narrow(
+    batcher: MicroBatcher, gate: Gate
+) -> None:
+    first = held(batcher, gate)
+    large = ask(batcher, *(f"large {n}" for n in range(200)))
+    # Each is a batch of its own, and after three of them it is the large one's turn.
+    small = [ask(batcher, "s" * (NARROW.weight - 200)) for _ in range(5)]
+    gate.open.set()
+    assert [len(one.result(20)) for one in (first, large, *small)] == [1, 200] + [1] * 5
+    sizes = [len(batch) for batch in gate.batches if "large" in batch[0]]
+    assert sizes[0] == NARROW.comments < max(sizes) <= WIDE.comments
+    assert sum(sizes) == 200
+
+
+def test_chunks_of_several_large_requests_go_together(batcher: MicroBatcher, gate: Gate) -> None:
+    first = held(batcher, gate)
+    large = [ask(batcher, *(f"{name}{n}" for n in range(40))) for name in "abc"]
+    gate.open.set()
+    assert ids(first) == ["first"]
+    assert [ids(one) for one in large] == [[f"{name}{n}" for n in range(40)] for name in "abc"]
+    assert [len(batch) for batch in gate.batches] == [1, 120]
 
 
 def test_large_requests_take_turns(batcher: MicroBatcher, gate: Gate) -> None:
     first = held(batcher, gate)
-    one, two = (ask(batcher, *(f"{name}{n} " + "x" * 3_000 for n in range(6))) for name in "ab")
+    one, two = (ask(batcher, *(f"{name}{n} " + "x" * (WIDE.weight // 2) for n in range(6))) for name in "ab")
     gate.open.set()
     assert [len(future.result(20)) for future in (first, one, two)] == [1, 6, 6]
     assert [batch[0][0] for batch in gate.batches[1:]] == ["a", "b"] * 6
@@ -131,7 +154,7 @@ def test_an_error_reaches_only_those_whose_comments_were_in_the_batch(
     batcher: MicroBatcher, gate: Gate
 ) -> None:
     first = held(batcher, gate)
-    bad = ask(batcher, "poison " + "x" * 3_890)
+    bad = ask(batcher, "poison " + "x" * (NARROW.weight - 110))
     good = ask(batcher, "fine")
     gate.open.set()
     with pytest.raises(ValueError, match="bad"):

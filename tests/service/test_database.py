@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from models import InputError
 from service import rollup_repository, tables
-from service.database import alembic_config, migrate, newest_revision, open_engine, read, write
+from service.database import alembic_config, glance, migrate, newest_revision, open_engine, read, write
 from tests.databases import Databases, PostgresServer
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,19 @@ def test_sqlite_is_opened_for_service(tmp_path: Path) -> None:
         }
     assert settings == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 30_000}
     engine.dispose()
+
+
+def test_a_glance_sees_what_was_just_written_and_fails_as_a_read_does(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    with pytest.raises(sa.exc.OperationalError, match="no such table"):
+        glance(engine, "SELECT 1 FROM seen")
+    with write(engine) as conn:
+        conn.exec_driver_sql("CREATE TABLE seen (id INTEGER)")
+    assert glance(engine, "SELECT 1 FROM seen") is None
+    with write(engine) as conn:
+        conn.exec_driver_sql("INSERT INTO seen VALUES (7)")
+        assert glance(engine, "SELECT id FROM seen") is None
+    assert glance(engine, "SELECT id FROM seen") == (7,)
 
 
 def test_postgresql_is_opened_for_service(postgres_server: PostgresServer) -> None:
