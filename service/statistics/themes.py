@@ -1,7 +1,7 @@
 """Themes that emerge from texts: groups of words that texts have together more often than chance would.
 
     found = themes(texts)                                  Theme(words=("parking", "garage", "ticket"), rows=(3, 17, …))
-    having(other_texts, found[0].words)                    the rows of others that speak of it
+    having(documents, found[0].words)                      the rows of other texts, as `words_of`, that speak of it
 
 Half of the texts propose a theme, the other half must bear it out: words that meet by chance in one half do not meet
 in the other. No random number is drawn, so that the same texts have the same themes.
@@ -76,11 +76,6 @@ def themes(texts: Sequence[str]) -> list[Theme]:
     return _shared_out(documents, borne_out)
 
 
-def having(texts: Sequence[str], words: Words) -> list[int]:
-    """The rows of the texts that have at least two of the words, those with most of them first."""
-    return _rows([words_of(text) for text in texts], words)
-
-
 def words_of(text: str) -> Words:
     """What counts of a text: its words of three letters and more, each once, without function words."""
     return tuple(dict.fromkeys(w for w in _WORD.findall(text.casefold()) if w not in _PLAIN))[:_MOST_WORDS]
@@ -104,10 +99,10 @@ def _proposed(documents: Sequence[Words]) -> Iterator[Words]:
             continue
         words = _names(core, documents)
         # Once more from all that have two of these words, not only from those with the first two.
-        own = [left[row] for row in _rows(left, words)]
+        own = [left[row] for row in having(left, words)]
         words = _names(own, documents)
         taken |= {*pair, *words}
-        gone = set(_rows(left, words))
+        gone = set(having(left, words))
         left = [document for row, document in enumerate(left) if row not in gone]
         yield words
         proposed += 1
@@ -174,7 +169,8 @@ def _log_tail(n: float, expected: float) -> float:
     return -(n * math.log(n / max(expected, 1e-12)) - n + expected)
 
 
-def _rows(documents: Sequence[Words], words: Words) -> list[int]:
+def having(documents: Sequence[Words], words: Words) -> list[int]:
+    """The rows of the texts that have at least two of the words, those with most of them first."""
     wanted = set(words)
     found = [(len(wanted.intersection(document)), row) for row, document in enumerate(documents)]
     return [row for n, row in sorted(found, key=lambda one: (-one[0], one[1])) if n >= TOGETHER]
@@ -186,8 +182,8 @@ def _shared_out(documents: Sequence[Words], proposed: Sequence[tuple[Words, floa
     found = []
     for half, p in proposed:
         # All texts know the words better than the half that proposed them.
-        words = _names([documents[row] for row in _rows(documents, half)], documents)
-        rows = tuple(row for row in _rows(documents, words) if row not in gone)
+        words = _names([documents[row] for row in having(documents, half)], documents)
+        rows = tuple(row for row in having(documents, words) if row not in gone)
         if len(rows) >= MIN_SIZE:
             gone |= set(rows)
             found.append(Theme(words, rows, p))
