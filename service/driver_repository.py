@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from service.database import chunks
-from service.segment_repository import Days, timeline
+from service.segment_repository import Days, analysed, timeline
 from service.tables import analysis, comment, mention
 
 Scored = tuple[int, str, tuple[str, ...]]
@@ -26,7 +26,7 @@ def scored(
     has_score = comment.c[score].is_not(None) & (analysis.c.status == "analyzed")
     newest = (
         sa.select(comment.c.key, comment.c[score].label("score"), analysis.c.model_version)
-        .select_from(of.source)
+        .select_from(analysed(of.source))
         .where(of.wanted, has_score)
         .order_by(*of.newest_first)
         .limit(limit)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.segment_repository import Days, timeline
+from service.segment_repository import Days, analysed, timeline
 from service.tables import analysis, comment, mention
 
 
@@ -23,7 +23,7 @@ def unexplained(conn: Connection, tenant: str, touchpoint: str, days: Days, limi
     has_content = (analysis.c.status == "analyzed") & ~analysis.c.body["no_content"].as_boolean()
     query = (
         sa.select(comment.c.key, comment.c.text)
-        .select_from(of.source)
+        .select_from(analysed(of.source))
         .where(of.wanted, has_content, ~labelled)
         .order_by(*of.newest_first)
         .limit(limit)

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from service.listing import Cursor, Filters
 from service.rollup_repository import totals
 from service.rollups import LABEL, WHOLE
-from service.segment_repository import Timeline, outside_index, outside_indexes, timeline
+from service.segment_repository import Timeline, analysed, outside_index, outside_indexes, timeline
 from service.tables import analysis, comment, comment_touchpoint, mention
 
 NEAR = 5_000
@@ -46,7 +46,7 @@ def newest(
     others = list(_conditions(filters))
     edge = conn.execute(_edge(of, conditions)).one_or_none() if others else None
     near = [~_behind(Cursor(*edge), of.at, of.key)] if edge else []
-    query = sa.select(of.key).select_from(of.source).where(*conditions, *near, *others)
+    query = sa.select(of.key).select_from(analysed(of.source)).where(*conditions, *near, *others)
     found = list(conn.scalars(query.order_by(*of.newest_first).limit(limit)))
     if edge is None or len(found) == limit:
         return found
@@ -57,7 +57,7 @@ def _far(conn: Connection, tenant: str, filters: Filters, limit: int, after: Cur
     """All that there are, from the keys of the rarest filter, and only then in their order."""
     indexed = sorted(_indexed(conn, tenant, filters), key=lambda one: one.size)
     of = timeline(tenant, WHOLE, (filters.from_, filters.to))
-    source, conditions, at = of.source, [of.wanted], of.at
+    source, conditions, at = analysed(of.source), [of.wanted], of.at
     if indexed:
         # Put down, so that no planner has another idea of where to begin.
         keys = _keys(indexed[0], indexed[1:]).cte("rare").prefix_with("MATERIALIZED")
@@ -96,6 +96,8 @@ def _indexed(conn: Connection, tenant: str, filters: Filters) -> Iterator[_Filte
         yield _Filter(n, of_score.comment_key, of_score.sentiment == filters.sentiment, False)
     if filters.empathy in ("expressed", "caring", "uncaring"):
         is_so = _empathy(filters.empathy, of_score)
+        if filters.sentiment is not None:
+            is_so &= of_score.sentiment == filters.sentiment
         yield _Filter(counts["empathy_n"], of_score.comment_key, is_so, False)
     if filters.q is not None and conn.dialect.name == "sqlite" and (asked := trigrams(filters.q)):
         matches = sa.literal_column("comment_text", sa.Text).op("MATCH")(asked)

@@ -36,10 +36,11 @@ def segments(
     `field` is "channel", "language", or "metadata." with a name behind it. Of the comments a `share` is counted,
     always the same ones.
     """
-    source, wanted = comments_of(tenant, touchpoint, days)
+    of = comments_of(tenant, touchpoint, days)
     if share < 1:
-        wanted &= comment.c.key.in_(_drawn(conn, tenant, touchpoint, days, share))
-    found = _grouped(conn, _field(conn, field), (source, wanted), lambda text: _one(field, text))
+        # The keys say all: whatever else is said, SQLite would begin with it, and go through all of a tenant.
+        of = comment, comment.c.key.in_(_drawn(conn, tenant, touchpoint, days, share))
+    found = _grouped(conn, _field(conn, field), of, lambda text: _one(field, text))
     read = [Segment(_read(field, text), sums, first, last) for text, sums, first, last in found]
     return sorted(read, key=lambda segment: (-segment.sums["n"], str(segment.value)))
 
@@ -80,7 +81,7 @@ def _grouped(
 ) -> list[tuple[str | None, Counter[str], date, date]]:
     """The sums of comments by a field, with the days of the first and the last of each group."""
     source, wanted = of
-    rows = _rows(key, source, wanted)
+    rows = _rows(key, analysed(source), wanted)
     measures = dict(_measures(rows.c))
     sums: dict[str | None, Counter[str]] = defaultdict(Counter)
     ends: dict[str | None, list[datetime]] = defaultdict(list)
@@ -101,7 +102,7 @@ def _grouped(
 def comments_of(
     tenant: str, touchpoint: str, days: Days, also: sa.ColumnElement[bool] | None = None
 ) -> Source:
-    """Comments with their analyses at one touchpoint (or "*") on some days, and the condition that says so."""
+    """Comments at one touchpoint (or "*") on some days, and the condition that says so."""
     found = timeline(tenant, touchpoint, days)
     return found.source, found.wanted if also is None else found.wanted & also
 
@@ -118,7 +119,7 @@ def _drawn(conn: Connection, tenant: str, touchpoint: str, days: Days, share: fl
 
 
 class Timeline(NamedTuple):
-    """Comments with their analyses in time: those of a touchpoint by its own index, or all."""
+    """Comments in time: those of a touchpoint by its own index, or all."""
 
     source: sa.FromClause
     wanted: sa.ColumnElement[bool]
@@ -133,14 +134,18 @@ class Timeline(NamedTuple):
 
 def timeline(tenant: str, touchpoint: str, days: Days) -> Timeline:
     """The comments of a touchpoint (or "*") on some days."""
-    read = comment.join(analysis, analysis.c.comment_key == comment.c.key)
     if touchpoint == WHOLE:
         wanted = _occurred(comment.c.tenant, comment.c.occurred_at, tenant, days)
-        return Timeline(read, sa.and_(*wanted), comment.c.occurred_at, comment.c.key)
+        return Timeline(comment, sa.and_(*wanted), comment.c.occurred_at, comment.c.key)
     of = comment_touchpoint.c
     wanted = [*_occurred(of.tenant, of.occurred_at, tenant, days), of.touchpoint == touchpoint]
-    source = comment_touchpoint.join(read, comment.c.key == of.comment_key)
+    source = comment_touchpoint.join(comment, comment.c.key == of.comment_key)
     return Timeline(source, sa.and_(*wanted), of.occurred_at, of.comment_key)
+
+
+def analysed(source: sa.FromClause) -> sa.Join:
+    """The same comments with their analyses."""
+    return source.join(analysis, analysis.c.comment_key == comment.c.key)
 
 
 def outside_indexes(tenant: str, days: Days) -> list[sa.ColumnElement[bool]]:

@@ -99,7 +99,8 @@ analysis = sa.Table(
     sa.Column("corrected", sa.JSON(none_as_null=True)),
     sa.Column("analyzed_at", UtcDateTime, nullable=False),
     sa.Index(None, "sentiment", "comment_key"),
-    sa.Index(None, "empathy_score", "comment_key"),
+    # Those of a mood, both asked together, are found by the index alone.
+    sa.Index("ix_analysis_empathy_score_sentiment_comment_key", "empathy_score", "sentiment", "comment_key"),
 )
 
 mention = sa.Table(

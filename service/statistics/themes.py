@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,7 @@ def words_of(text: str) -> Words:
 
 
 def _vocabulary(documents: Sequence[Words]) -> set[str]:
-    frequency = Counter(word for document in documents for word in document)
+    frequency = _frequency(documents)
     most = _MOST_OF_TEXTS * len(documents)
     return {word for word, n in frequency.items() if _MIN_WORD <= n <= most}
 
@@ -91,16 +91,17 @@ def _proposed(documents: Sequence[Words]) -> Iterator[Words]:
     """Names of themes from one half, the pair of words that surely meets most often first."""
     taken: set[str] = set()
     left, proposed = list(documents), 0
+    frequency = _frequency(documents)
     for pair in _pairs(documents):
         if taken & set(pair):
             continue
         core = [document for document in left if set(pair) <= set(document)]
         if len(core) < _MIN_TOGETHER:
             continue
-        words = _names(core, documents)
+        words = _names(core, frequency, len(documents))
         # Once more from all that have two of these words, not only from those with the first two.
         own = [left[row] for row in having(left, words)]
-        words = _names(own, documents)
+        words = _names(own, frequency, len(documents))
         taken |= {*pair, *words}
         gone = set(having(left, words))
         left = [document for row, document in enumerate(left) if row not in gone]
@@ -115,7 +116,7 @@ def _pairs(documents: Sequence[Words]) -> list[tuple[str, str]]:
 
     Many of them are chance all the same: whether a theme is comes out in the other half.
     """
-    frequency = Counter(word for document in documents for word in document)
+    frequency = _frequency(documents)
     together = Counter(pair for document in documents for pair in combinations(sorted(document), 2))
     spread = _spread(documents)
     judged = []
@@ -126,18 +127,22 @@ def _pairs(documents: Sequence[Words]) -> list[tuple[str, str]]:
     return [pair for _, pair in sorted(judged)]
 
 
-def _names(own: Sequence[Words], documents: Sequence[Words]) -> Words:
+def _frequency(documents: Sequence[Words]) -> Counter[str]:
+    """In how many texts each word is."""
+    return Counter(chain.from_iterable(documents))
+
+
+def _names(own: Sequence[Words], frequency: Counter[str], texts: int) -> Words:
     """The words that tell a class of texts from all, by c-TF-IDF.
 
     tf(word, class) · log(1 + A / f(word)) with A the mean number of words of a class and f the word's frequency over
     all classes (Grootendorst 2022, BERTopic, section 3.3); here the classes are these texts and all others.
     """
-    frequency = Counter(word for document in documents for word in document)
-    of_class = Counter(word for document in own for word in document)
+    of_class = _frequency(own)
     mean = frequency.total() / 2
     weight = {word: n * math.log(1 + mean / frequency[word]) for word, n in of_class.items()}
     # A word that is hardly less frequent elsewhere names nothing.
-    share = len(own) / len(documents)
+    share = len(own) / texts
     telling = [word for word in weight if of_class[word] >= _MIN_LIFT * share * frequency[word]]
     return tuple(sorted(telling, key=lambda word: (-weight[word], word))[:NAMES])
 
@@ -148,7 +153,7 @@ def _by_chance(documents: Sequence[Words], words: Words) -> float:
     Meetings are pairs of the words, of one text `_CLUMP` at most: sums of independent numbers between 0 and that have
     the tail of Poisson's to the power of 1 / _CLUMP, at most (Chernoff 1952).
     """
-    frequency = Counter(word for document in documents for word in document)
+    frequency = _frequency(documents)
     pairs = sum(frequency[one] * frequency[other] for one, other in combinations(words, 2))
     wanted = set(words)
     met = sum(min(math.comb(len(wanted.intersection(one)), 2), _CLUMP) for one in documents)
@@ -179,10 +184,11 @@ def having(documents: Sequence[Words], words: Words) -> list[int]:
 def _shared_out(documents: Sequence[Words], proposed: Sequence[tuple[Words, float]]) -> list[Theme]:
     """Each text to the first theme that it speaks of; what is too small then is none."""
     gone: set[int] = set()
+    frequency = _frequency(documents)
     found = []
     for half, p in proposed:
         # All texts know the words better than the half that proposed them.
-        words = _names([documents[row] for row in having(documents, half)], documents)
+        words = _names([documents[row] for row in having(documents, half)], frequency, len(documents))
         rows = tuple(row for row in having(documents, words) if row not in gone)
         if len(rows) >= MIN_SIZE:
             gone |= set(rows)

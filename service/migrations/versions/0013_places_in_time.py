@@ -1,4 +1,7 @@
-"""Whose each touchpoint of a comment is, and when it was: the newest of a touchpoint are found by its index alone."""
+"""Pages of a million comments: whose each touchpoint of a comment is and when it was, and empathy beside sentiment.
+
+The newest comments of a touchpoint are found by its index alone, and so are those of a mood.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +13,7 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLE, NEW = "comment_touchpoint", "comment_touchpoint_in_time"
 OLD_INDEX = "ix_comment_touchpoint_touchpoint_comment_key"
 INDEX = "ix_comment_touchpoint_tenant_touchpoint_occurred_at_comment_key"
+MOODS, EMPATHY = "ix_analysis_empathy_score_sentiment_comment_key", "ix_analysis_empathy_score_comment_key"
 VIEW = """
 CREATE VIEW bi_comment_touchpoint AS
 SELECT c.tenant, c.id AS comment_id, p.touchpoint, p.inferred
@@ -18,7 +22,7 @@ FROM comment c JOIN comment_touchpoint p ON p.comment_key = c.key
 
 
 def upgrade() -> None:
-    """Copy both from the comments."""
+    """Copy what the comments say."""
     if op.get_bind().dialect.name == "sqlite":
         _anew()
     else:
@@ -32,6 +36,8 @@ def upgrade() -> None:
             op.alter_column(TABLE, column, nullable=False)
         op.drop_index(OLD_INDEX, TABLE)
     op.create_index(INDEX, TABLE, ["tenant", "touchpoint", "occurred_at", "comment_key"])
+    op.drop_index(EMPATHY, "analysis")
+    op.create_index(MOODS, "analysis", ["empathy_score", "sentiment", "comment_key"])
 
 
 def _anew() -> None:
@@ -63,7 +69,9 @@ def _anew() -> None:
 
 
 def downgrade() -> None:
-    """Forget both."""
+    """Forget them."""
+    op.drop_index(MOODS, "analysis")
+    op.create_index(EMPATHY, "analysis", ["empathy_score", "comment_key"])
     op.drop_index(INDEX, TABLE)
     for column in ("tenant", "occurred_at"):
         op.execute(f"ALTER TABLE {TABLE} DROP COLUMN {column}")
