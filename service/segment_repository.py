@@ -90,8 +90,9 @@ def _grouped(
     for text, model, first, last, *values in conn.execute(counted.group_by(rows.c.field, rows.c.model)):
         ends[called(text)] += [first, last]
         own = {n: int(value or 0) for n, value in zip(measures, values, strict=True)}
-        sums[called(text)].update(own)
-        sums[called(text)][MODEL + model] += own["analyzed"]
+        # A model that tagged none of them is not among them.
+        tags = {MODEL + model: own["analyzed"]} if own["analyzed"] else {}
+        sums[called(text)].update(own | tags)
     tagged = source.join(mention, mention.c.comment_key == comment.c.key)
     query = sa.select(key, mention.c.label, sa.func.count()).select_from(tagged).where(wanted)
     for text, label, count in conn.execute(query.group_by(key, mention.c.label)):

@@ -29,7 +29,7 @@ from click.testing import CliRunner
 
 import models
 from models.command import main as listenwell
-from service.database import open_engine, read
+from service.database import migrate, open_engine, read
 from service.metrics import Rules, overview, touchpoint_metrics, values
 from service.settings import Settings
 from service.tables import analysis, comment, rollup, rollup_month
@@ -192,6 +192,7 @@ def _apart(
 def check(file: Path, url: str) -> bool:
     """Fill, recount, say; whether all is equal."""
     engine = open_engine(url)
+    migrate(engine)
     with engine.connect() as conn:
         there = conn.scalar(sa.select(sa.func.count()).select_from(comment))
     if not there:
