@@ -97,7 +97,8 @@ def _indexed(conn: Connection, tenant: str, filters: Filters) -> Iterator[_Filte
     if filters.empathy in ("expressed", "caring", "uncaring"):
         is_so = _empathy(filters.empathy, of_score)
         if filters.sentiment is not None:
-            is_so &= of_score.sentiment == filters.sentiment
+            # Both stand in the index on empathy, and fewer have one than a sentiment.
+            is_so &= outside_index(of_score.sentiment) == filters.sentiment
         yield _Filter(counts["empathy_n"], of_score.comment_key, is_so, False)
     if filters.q is not None and conn.dialect.name == "sqlite" and (asked := trigrams(filters.q)):
         matches = sa.literal_column("comment_text", sa.Text).op("MATCH")(asked)
