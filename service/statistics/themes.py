@@ -70,7 +70,8 @@ def themes(texts: Sequence[str]) -> list[Theme]:
     # In turns, so that both halves are of all days.
     proposing, proving = known[::2], known[1::2]
     proposed = list(_proposed(proposing))
-    ps = [_by_chance(proving, words) for words in proposed]
+    frequency, spread = _frequency(proving), _spread(proving)
+    ps = [_by_chance(proving, words, frequency, spread) for words in proposed]
     real = discoveries(ps, FALSE_THEMES)
     borne_out = [(words, p) for words, p, one in zip(proposed, ps, real, strict=True) if one]
     return _shared_out(documents, borne_out)
@@ -95,7 +96,7 @@ def _proposed(documents: Sequence[Words]) -> Iterator[Words]:
     for pair in _pairs(documents):
         if taken & set(pair):
             continue
-        core = [document for document in left if set(pair) <= set(document)]
+        core = [document for document in left if pair[0] in document and pair[1] in document]
         if len(core) < _MIN_TOGETHER:
             continue
         words = _names(core, frequency, len(documents))
@@ -147,17 +148,18 @@ def _names(own: Sequence[Words], frequency: Counter[str], texts: int) -> Words:
     return tuple(sorted(telling, key=lambda word: (-weight[word], word))[:NAMES])
 
 
-def _by_chance(documents: Sequence[Words], words: Words) -> float:
+def _by_chance(documents: Sequence[Words], words: Words, frequency: Counter[str], spread: float) -> float:
     """The probability that the words meet in texts as often, were they spread over texts by chance.
+
+    `frequency` and `spread` are those of the documents.
 
     Meetings are pairs of the words, of one text `_CLUMP` at most: sums of independent numbers between 0 and that have
     the tail of Poisson's to the power of 1 / _CLUMP, at most (Chernoff 1952).
     """
-    frequency = _frequency(documents)
     pairs = sum(frequency[one] * frequency[other] for one, other in combinations(words, 2))
     wanted = set(words)
     met = sum(min(math.comb(len(wanted.intersection(one)), 2), _CLUMP) for one in documents)
-    return math.exp(_log_tail(met, pairs * _spread(documents)) / _CLUMP)
+    return math.exp(_log_tail(met, pairs * spread) / _CLUMP)
 
 
 def _spread(documents: Sequence[Words]) -> float:
@@ -177,7 +179,11 @@ def _log_tail(n: float, expected: float) -> float:
 def having(documents: Sequence[Words], words: Words) -> list[int]:
     """The rows of the texts that have at least two of the words, those with most of them first."""
     wanted = set(words)
-    found = [(len(wanted.intersection(document)), row) for row, document in enumerate(documents)]
+    found = [
+        (len(wanted.intersection(document)), row)
+        for row, document in enumerate(documents)
+        if not wanted.isdisjoint(document)
+    ]
     return [row for n, row in sorted(found, key=lambda one: (-one[0], one[1])) if n >= TOGETHER]
 
 
