@@ -49,7 +49,8 @@ _POSTGRESQL: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
-    "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s",
+    # Many short statements of several workers: what one gains by more processes, or by compiling, another loses.
+    "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s -c max_parallel_workers_per_gather=0 -c jit=off",
 }
 _MIGRATION_LOCK = 7_238_114_902  # any number that nothing else on the server locks
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from service.database import chunks
-from service.segment_repository import Days, newest_of
+from service.segment_repository import Days, analysed, timeline
 from service.tables import analysis, comment, mention
 
 Scored = tuple[int, str, tuple[str, ...]]
@@ -22,13 +22,13 @@ def scored(
     limit: int,
 ) -> list[Scored]:
     """The newest analysed comments of a touchpoint (or "*") that have a score, newest first."""
-    source, wanted = newest_of(conn, tenant, touchpoint, days, limit)
+    of = timeline(tenant, touchpoint, days)
     has_score = comment.c[score].is_not(None) & (analysis.c.status == "analyzed")
     newest = (
         sa.select(comment.c.key, comment.c[score].label("score"), analysis.c.model_version)
-        .select_from(source)
-        .where(wanted & has_score)
-        .order_by(comment.c.occurred_at.desc(), comment.c.key.desc())
+        .select_from(analysed(of.source))
+        .where(of.wanted, has_score)
+        .order_by(*of.newest_first)
         .limit(limit)
     )
     rows = conn.execute(newest).all()

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.segment_repository import Days, newest_of
+from service.segment_repository import Days, analysed, timeline
 from service.tables import analysis, comment, mention
 
 
@@ -18,14 +18,14 @@ class Unexplained(NamedTuple):
 
 def unexplained(conn: Connection, tenant: str, touchpoint: str, days: Days, limit: int) -> list[Unexplained]:
     """The newest ones of a touchpoint (or "*") on some days, the newest first."""
-    source, wanted = newest_of(conn, tenant, touchpoint, days, limit)
+    of = timeline(tenant, touchpoint, days)
     labelled = sa.exists().where(mention.c.comment_key == comment.c.key)
     has_content = (analysis.c.status == "analyzed") & ~analysis.c.body["no_content"].as_boolean()
     query = (
         sa.select(comment.c.key, comment.c.text)
-        .select_from(source)
-        .where(wanted, has_content, ~labelled)
-        .order_by(comment.c.occurred_at.desc(), comment.c.key.desc())
+        .select_from(analysed(of.source))
+        .where(of.wanted, has_content, ~labelled)
+        .order_by(*of.newest_first)
         .limit(limit)
     )
     return [Unexplained(*row) for row in conn.execute(query)]

@@ -196,7 +196,8 @@ def _stored(conn: Connection, condition: sa.ColumnElement[bool]) -> Iterator[tup
 def _places(conn: Connection, keys: Sequence[int]) -> dict[int, tuple[StoredTouchpoint, ...]]:
     places: dict[int, tuple[StoredTouchpoint, ...]] = {}
     for chunk in chunks(keys):
-        query = sa.select(comment_touchpoint).where(comment_touchpoint.c.comment_key.in_(chunk))
+        of = comment_touchpoint.c
+        query = sa.select(of.comment_key, of.touchpoint, of.inferred).where(of.comment_key.in_(chunk))
         # Sorted here, because databases sort by the rules of their languages.
         for key, place, inferred in sorted(tuple(row) for row in conn.execute(query)):
             places[key] = (*places.get(key, ()), StoredTouchpoint(place, inferred))

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,8 +24,12 @@ class Total(NamedTuple):
     last: date
 
 
+Grain = Literal["day", "week", "month"]
+"""How finely days are put together."""
+
+
 class Measure(NamedTuple):
-    """One measure of one touchpoint on one day."""
+    """One measure of one touchpoint on one day, or in the period that begins with it."""
 
     touchpoint: str
     day: date
@@ -72,12 +76,16 @@ def _add(conn: Connection, table: sa.Table, tenant: str, delta: Mapping[RollupKe
 
 def touchpoints(conn: Connection, tenant: str) -> list[str]:
     """The touchpoints that have comments, in alphabetical order, without the whole ("*")."""
-    named = (
-        sa.select(rollup_month.c.touchpoint)
-        .distinct()
-        .where(rollup_month.c.tenant == tenant, rollup_month.c.touchpoint != WHOLE)
-    )
-    return sorted(conn.scalars(named))
+    return sorted(set(_places(conn, tenant)) - {WHOLE})
+
+
+def _places(conn: Connection, tenant: str) -> list[str]:
+    """All touchpoints that have comments, the whole among them: from one to the next in the index."""
+    place, own = rollup_month.c.touchpoint, rollup_month.c.tenant == tenant
+    found = sa.select(sa.func.min(place).label("place")).where(own).cte("found", recursive=True)
+    following = sa.select(sa.func.min(place)).where(own, place > found.c.place).scalar_subquery()
+    found = found.union_all(sa.select(following).where(found.c.place.is_not(None)))
+    return list(conn.scalars(sa.select(found.c.place).where(found.c.place.is_not(None))))
 
 
 def totals(
@@ -101,12 +109,13 @@ def _sums(
 ) -> dict[tuple[str, str], int]:
     """By touchpoint and measure; none that is zero unless it came to that."""
     sums: Counter[tuple[str, str]] = Counter()
+    # Each is named, so that the index leads to its days, and no day of another time is read.
+    places = _places(conn, tenant) if touchpoint is None else [touchpoint]
     for table, start, end in _spans(from_day, to_day):
         moment = table.c.month if table is rollup_month else table.c.day
         query = sa.select(table.c.touchpoint, table.c.measure, sa.func.sum(table.c.value))
-        query = query.where(table.c.tenant == tenant).group_by(table.c.touchpoint, table.c.measure)
-        if touchpoint is not None:
-            query = query.where(table.c.touchpoint == touchpoint)
+        query = query.where(table.c.tenant == tenant, table.c.touchpoint.in_(places))
+        query = query.group_by(table.c.touchpoint, table.c.measure)
         query = query.where(*([moment >= start] if start else []), *([moment < end] if end else []))
         for place, name, value in conn.execute(query):
             # PostgreSQL sums big integers as decimals.
@@ -197,13 +206,45 @@ def measures(
     return [Measure(*row) for row in conn.execute(query)]
 
 
+def by_period(
+    conn: Connection,
+    tenant: str,
+    touchpoint: str,
+    grain: Grain,
+    from_day: date | None = None,
+    to_day: date | None = None,
+) -> list[Measure]:
+    """The sums of a touchpoint's days from `from_day` to before `to_day` by period, each under its first day."""
+    name, value = rollup.c.measure, sa.func.sum(rollup.c.value)
+    period = _period(conn, grain)
+    query = _within(
+        sa.select(rollup.c.touchpoint, period, name, value), (tenant, touchpoint, from_day, to_day)
+    )
+    found = conn.execute(query.group_by(rollup.c.touchpoint, period, name).order_by(period))
+    # PostgreSQL sums big integers as decimals.
+    return [Measure(place, start, one, int(total)) for place, start, one, total in found.all()]
+
+
+def _period(conn: Connection, grain: Grain) -> sa.ColumnElement[date]:
+    """The first day of each day's period; weeks begin on Monday (ISO 8601)."""
+    if grain == "day":
+        return rollup.c.day
+    if conn.dialect.name == "postgresql":
+        start: sa.ColumnElement[Any] = sa.func.date_trunc(sa.literal_column(f"'{grain}'"), rollup.c.day)
+    else:
+        steps = {"week": ("weekday 0", "-6 days"), "month": ("start of month",)}[grain]
+        start = sa.func.date(rollup.c.day, *(sa.literal_column(f"'{step}'") for step in steps))
+    return sa.cast(start, sa.Date) if conn.dialect.name == "postgresql" else sa.type_coerce(start, sa.Date)
+
+
 def tag_measures(conn: Connection, tenant: str, from_day: date, to_day: date) -> list[Measure]:
     """The daily counts of analysed comments, of labels and of model versions, at all touchpoints."""
     name = rollup.c.measure
     of_tags = (name == "analyzed") | name.startswith(LABEL) | name.startswith(MODEL)
-    query = sa.select(rollup.c.touchpoint, rollup.c.day, name, rollup.c.value).where(of_tags)
+    query = sa.select(rollup.c.touchpoint, rollup.c.day, name, rollup.c.value)
+    query = query.where(of_tags, rollup.c.touchpoint.in_(_places(conn, tenant)))
     found = conn.execute(_within(query, (tenant, None, from_day, to_day)))
-    return [Measure(*row) for row in found]
+    return [Measure(*row) for row in found.all()]
 
 
 def _within(query: sa.Select[Any], where: tuple[str, str | None, date | None, date | None]) -> sa.Select[Any]:

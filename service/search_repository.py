@@ -1,13 +1,13 @@
 """The SQL that finds a page of comments by filters, quickly also among a million: `newest`.
 
 Comments are wanted newest first. What many comments have is soon found by going back in time; what few have is found
-by its own index. Nobody knows beforehand which it is, so the newest `NEAR` comments are looked through first, and
-only if the page is not full by then all comments with the rarest of the filters are.
+by its own index. Nobody knows beforehand which it is, so the newest `NEAR` comments, of the touchpoint if one is asked
+for, are looked through first, and only if the page is not full by then all comments with the rarest of the filters are.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from service.listing import Cursor, Filters
 from service.rollup_repository import totals
 from service.rollups import LABEL, WHOLE
+from service.segment_repository import Timeline, analysed, outside_index, outside_indexes, timeline
 from service.tables import analysis, comment, comment_touchpoint, mention
 
 NEAR = 5_000
@@ -27,7 +28,7 @@ _texts = sa.table("comment_text", sa.column("rowid", sa.Integer))
 
 
 class _Filter(NamedTuple):
-    """A filter with an index of its own: how many comments have it on all days, and where their keys are."""
+    """A filter with an index of its own: how many comments have it at most, and where their keys are."""
 
     size: int
     key: sa.ColumnElement[int]
@@ -40,28 +41,30 @@ def newest(
     conn: Connection, tenant: str, filters: Filters, limit: int, after: Cursor | None = None
 ) -> list[int]:
     """Keys of the comments that all filters leave, by time, the newest first, from behind `after` on."""
-    conditions = [comment.c.tenant == tenant, *_days(filters), *([_behind(after)] if after else [])]
+    of = timeline(tenant, filters.touchpoint or WHOLE, (filters.from_, filters.to))
+    conditions = [of.wanted, *([_behind(after, of.at, of.key)] if after else [])]
     others = list(_conditions(filters))
-    if not others:
-        return _page(conn, _in_time(conditions), limit)
-    edge = conn.execute(_edge(conditions)).one_or_none()
-    if edge is None:
-        return _page(conn, _in_time([*conditions, *others]), limit)
-    near = ~_behind(Cursor(edge.occurred_at, edge.key))
-    found = _page(conn, _in_time([*conditions, near, *others]), limit)
-    return found if len(found) == limit else _far(conn, tenant, filters, [*conditions, *others], limit)
+    edge = conn.execute(_edge(of, conditions)).one_or_none() if others else None
+    near = [~_behind(Cursor(*edge), of.at, of.key)] if edge else []
+    query = sa.select(of.key).select_from(analysed(of.source)).where(*conditions, *near, *others)
+    found = list(conn.scalars(query.order_by(*of.newest_first).limit(limit)))
+    if edge is None or len(found) == limit:
+        return found
+    return _far(conn, tenant, filters, limit, after)
 
 
-def _far(
-    conn: Connection, tenant: str, filters: Filters, conditions: list[sa.ColumnElement[bool]], limit: int
-) -> list[int]:
+def _far(conn: Connection, tenant: str, filters: Filters, limit: int, after: Cursor | None) -> list[int]:
     """All that there are, from the keys of the rarest filter, and only then in their order."""
-    source = comment.join(analysis, analysis.c.comment_key == comment.c.key)
     indexed = sorted(_indexed(conn, tenant, filters), key=lambda one: one.size)
+    of = timeline(tenant, WHOLE, (filters.from_, filters.to))
+    source, conditions, at = analysed(of.source), [of.wanted], of.at
     if indexed:
         # Put down, so that no planner has another idea of where to begin.
         keys = _keys(indexed[0], indexed[1:]).cte("rare").prefix_with("MATERIALIZED")
         source = keys.join(source, comment.c.key == keys.c[0])
+        conditions, at = outside_indexes(tenant, (filters.from_, filters.to)), outside_index(at)
+    behind = [_behind(after, at, of.key)] if after else []
+    conditions += [*behind, *_conditions(filters), *_there(filters)]
     query = sa.select(comment.c.key, comment.c.occurred_at).select_from(source).where(*conditions)
     found = query.cte("found").prefix_with("MATERIALIZED")
     order = found.c.occurred_at.desc(), found.c.key.desc()
@@ -82,16 +85,20 @@ def _indexed(conn: Connection, tenant: str, filters: Filters) -> Iterator[_Filte
         if label is not None:
             of = mention.alias().c
             yield _Filter(counts[LABEL + label], of.comment_key, of.label == label, True)
-    if filters.touchpoint not in (None, WHOLE):
-        at = comment_touchpoint.c
-        own = sum(one.value for one in totals(conn, tenant, filters.touchpoint) if one.measure == "n")
-        yield _Filter(own, at.comment_key, at.touchpoint == filters.touchpoint, True)
+    if filters.touchpoint is not None and filters.touchpoint != WHOLE:
+        days = filters.from_, filters.to
+        at = timeline(tenant, filters.touchpoint, days)
+        own = sum(one.value for one in totals(conn, tenant, filters.touchpoint, *days) if one.measure == "n")
+        yield _Filter(own, at.key, at.wanted, True)
     of_score = analysis.alias().c
     if filters.sentiment in ("negative", "positive"):
         n = counts[f"sentiment_{filters.sentiment}"]
         yield _Filter(n, of_score.comment_key, of_score.sentiment == filters.sentiment, False)
     if filters.empathy in ("expressed", "caring", "uncaring"):
         is_so = _empathy(filters.empathy, of_score)
+        if filters.sentiment is not None:
+            # Both stand in the index on empathy, and fewer have one than a sentiment.
+            is_so &= outside_index(of_score.sentiment) == filters.sentiment
         yield _Filter(counts["empathy_n"], of_score.comment_key, is_so, False)
     if filters.q is not None and conn.dialect.name == "sqlite" and (asked := trigrams(filters.q)):
         matches = sa.literal_column("comment_text", sa.Text).op("MATCH")(asked)
@@ -111,41 +118,28 @@ def trigrams(q: str) -> str | None:
     return " AND ".join(quoted) or None
 
 
-def _edge(conditions: list[sa.ColumnElement[bool]]) -> Any:
+def _edge(of: Timeline, conditions: list[sa.ColumnElement[bool]]) -> Any:
     """The first comment that is not near; from the index on times alone."""
-    query = sa.select(comment.c.key, comment.c.occurred_at).where(*conditions)
-    return query.order_by(comment.c.occurred_at.desc(), comment.c.key.desc()).offset(NEAR).limit(1)
+    return sa.select(of.at, of.key).where(*conditions).order_by(*of.newest_first).offset(NEAR).limit(1)
 
 
-def _in_time(conditions: list[sa.ColumnElement[bool]]) -> Any:
-    source = comment.join(analysis, analysis.c.comment_key == comment.c.key)
-    query = sa.select(comment.c.key).select_from(source).where(*conditions)
-    return query.order_by(comment.c.occurred_at.desc(), comment.c.key.desc())
+def _behind(cursor: Cursor, at: sa.ColumnElement[datetime], key: sa.ColumnElement[int]) -> Any:
+    last = sa.tuple_(
+        sa.literal(cursor.occurred_at, comment.c.occurred_at.type),
+        sa.literal(cursor.key, comment.c.key.type),
+    )
+    return sa.tuple_(at, key) < last
 
 
-def _page(conn: Connection, query: Any, limit: int) -> list[int]:
-    return list(conn.scalars(query.limit(limit)))
-
-
-def _behind(cursor: Cursor) -> sa.ColumnElement[bool]:
-    at = sa.literal(cursor.occurred_at, comment.c.occurred_at.type)
-    last = sa.tuple_(at, sa.literal(cursor.key, comment.c.key.type))
-    behind: sa.ColumnElement[bool] = sa.tuple_(comment.c.occurred_at, comment.c.key) < last
-    return behind
-
-
-def _days(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
-    if filters.from_ is not None:
-        yield comment.c.occurred_at >= _midnight(filters.from_)
-    if filters.to is not None:
-        yield comment.c.occurred_at < _midnight(filters.to)
-
-
-def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
-    """All but the days."""
+def _there(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
+    """At the touchpoint."""
     if filters.touchpoint not in (None, WHOLE):
         at = comment_touchpoint.c
         yield sa.exists().where(at.comment_key == comment.c.key, at.touchpoint == filters.touchpoint)
+
+
+def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
+    """All but the touchpoint and the days."""
     for polarity, label in (("issue", filters.issue), ("strength", filters.strength)):
         if label is not None:
             of = mention.c
@@ -172,7 +166,3 @@ def _empathy(kind: str, of: Any) -> sa.ColumnElement[bool]:
             return score.is_(None) & analyzed
         case _:
             return score.is_not(None)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from service.listing import Where
-from service.rollup_repository import Total, totals
+from service.rollup_repository import Total
 from service.rollups import LABEL, MODEL, SCALE, WHOLE
 from service.tables import analysis, comment, comment_touchpoint, mention
 
@@ -36,10 +36,11 @@ def segments(
     `field` is "channel", "language", or "metadata." with a name behind it. Of the comments a `share` is counted,
     always the same ones.
     """
-    source, wanted = comments_of(tenant, touchpoint, days)
+    of = comments_of(tenant, touchpoint, days)
     if share < 1:
-        wanted &= comment.c.key.in_(_drawn(conn, tenant, touchpoint, days, share))
-    found = _grouped(conn, _field(conn, field), (source, wanted), lambda text: _one(field, text))
+        # The keys say all: whatever else is said, SQLite would begin with it, and go through all of a tenant.
+        of = comment, comment.c.key.in_(_drawn(conn, tenant, touchpoint, days, share))
+    found = _grouped(conn, _field(conn, field), of, lambda text: _one(field, text))
     read = [Segment(_read(field, text), sums, first, last) for text, sums, first, last in found]
     return sorted(read, key=lambda segment: (-segment.sums["n"], str(segment.value)))
 
@@ -80,36 +81,31 @@ def _grouped(
 ) -> list[tuple[str | None, Counter[str], date, date]]:
     """The sums of comments by a field, with the days of the first and the last of each group."""
     source, wanted = of
-    rows = _rows(key, source, wanted)
+    rows = _rows(key, analysed(source), wanted)
     measures = dict(_measures(rows.c))
     sums: dict[str | None, Counter[str]] = defaultdict(Counter)
     ends: dict[str | None, list[datetime]] = defaultdict(list)
     ages = sa.func.min(rows.c.occurred_at), sa.func.max(rows.c.occurred_at)
-    counted = sa.select(rows.c.field, *ages, *map(sa.func.sum, measures.values())).group_by(rows.c.field)
-    for text, first, last, *values in conn.execute(counted):
+    counted = sa.select(rows.c.field, rows.c.model, *ages, *map(sa.func.sum, measures.values()))
+    for text, model, first, last, *values in conn.execute(counted.group_by(rows.c.field, rows.c.model)):
         ends[called(text)] += [first, last]
-        sums[called(text)].update({n: int(value or 0) for n, value in zip(measures, values, strict=True)})
-    tagged = (
-        (source.join(mention, mention.c.comment_key == comment.c.key), mention.c.label, LABEL, wanted),
-        (source, analysis.c.model_version, MODEL, wanted & (analysis.c.status == "analyzed")),
-    )
-    for joined, name, prefix, condition in tagged:
-        query = sa.select(key, name, sa.func.count()).select_from(joined).where(condition)
-        for text, one, count in conn.execute(query.group_by(key, name)):
-            sums[called(text)][prefix + one] += count
+        own = {n: int(value or 0) for n, value in zip(measures, values, strict=True)}
+        # A model that tagged none of them is not among them.
+        tags = {MODEL + model: own["analyzed"]} if own["analyzed"] else {}
+        sums[called(text)].update(own | tags)
+    tagged = source.join(mention, mention.c.comment_key == comment.c.key)
+    query = sa.select(key, mention.c.label, sa.func.count()).select_from(tagged).where(wanted)
+    for text, label, count in conn.execute(query.group_by(key, mention.c.label)):
+        sums[called(text)][LABEL + label] += count
     return [(text, sums[text], min(of).date(), max(of).date()) for text, of in ends.items()]
 
 
 def comments_of(
     tenant: str, touchpoint: str, days: Days, also: sa.ColumnElement[bool] | None = None
 ) -> Source:
-    """Comments with their analyses at one touchpoint (or "*") on some days, and the condition that says so."""
-    wanted = [*occurred(tenant, days), *([] if also is None else [also])]
-    source = comment.join(analysis, analysis.c.comment_key == comment.c.key)
-    if touchpoint != WHOLE:
-        source = source.join(comment_touchpoint, comment_touchpoint.c.comment_key == comment.c.key)
-        wanted.append(comment_touchpoint.c.touchpoint == touchpoint)
-    return source, sa.and_(*wanted)
+    """Comments at one touchpoint (or "*") on some days, and the condition that says so."""
+    found = timeline(tenant, touchpoint, days)
+    return found.source, found.wanted if also is None else found.wanted & also
 
 
 def _drawn(conn: Connection, tenant: str, touchpoint: str, days: Days, share: float) -> list[int]:
@@ -117,46 +113,62 @@ def _drawn(conn: Connection, tenant: str, touchpoint: str, days: Days, share: fl
 
     From the indexes alone, and as a list, so that no planner reads all comments for them.
     """
-    key, wanted = comment.c.key, occurred(tenant, days)
-    if touchpoint != WHOLE:
-        key = comment_touchpoint.c.comment_key
-        wanted += [comment.c.key == key, comment_touchpoint.c.touchpoint == touchpoint]
+    of = timeline(tenant, touchpoint, days)
     # Not every so-many-th: what comes in turns, such as channels in a file, would be drawn in turns.
-    lot = (key % 2**30 * 2_654_435_769) % 2**32
-    return list(conn.scalars(sa.select(key).where(*wanted, lot < int(share * 2**32))))
+    lot = (of.key % 2**30 * 2_654_435_769) % 2**32
+    return list(conn.scalars(sa.select(of.key).where(of.wanted, lot < int(share * 2**32))))
 
 
-def newest_of(conn: Connection, tenant: str, touchpoint: str, days: Days, limit: int) -> Source:
-    """What `comments_of` gives, put so that the newest `limit` are read quickly, however rare the touchpoint is.
+class Timeline(NamedTuple):
+    """Comments in time: those of a touchpoint by its own index, or all."""
 
-    Either comments are read by time until enough of them are of the touchpoint, or all that are of it are read and
-    put in order: whichever is less.
-    """
-    source = comment.join(analysis, analysis.c.comment_key == comment.c.key)
-    wanted = occurred(tenant, days)
+    source: sa.FromClause
+    wanted: sa.ColumnElement[bool]
+    at: sa.ColumnElement[datetime]
+    key: sa.ColumnElement[int]
+
+    @property
+    def newest_first(self) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
+        """As the index has them, so that no more are read than are wanted."""
+        return self.at.desc(), self.key.desc()
+
+
+def timeline(tenant: str, touchpoint: str, days: Days) -> Timeline:
+    """The comments of a touchpoint (or "*") on some days."""
     if touchpoint == WHOLE:
-        return source, sa.and_(*wanted)
-    at = comment_touchpoint.c
-    there = sa.select(at.comment_key).where(at.touchpoint == touchpoint)
-    own, of_all = (
-        sum(one.value for one in totals(conn, tenant, place, *days) if one.measure == "n")
-        for place in (touchpoint, WHOLE)
-    )
-    if own * own > limit * of_all:
-        return source, sa.and_(*wanted, sa.exists(there.where(at.comment_key == comment.c.key)))
-    # Put down, so that no planner has another idea of where to begin.
-    keys = there.cte("there").prefix_with("MATERIALIZED")
-    return keys.join(source, comment.c.key == keys.c.comment_key), sa.and_(*wanted)
+        wanted = _occurred(comment.c.tenant, comment.c.occurred_at, tenant, days)
+        return Timeline(comment, sa.and_(*wanted), comment.c.occurred_at, comment.c.key)
+    of = comment_touchpoint.c
+    wanted = [*_occurred(of.tenant, of.occurred_at, tenant, days), of.touchpoint == touchpoint]
+    source = comment_touchpoint.join(comment, comment.c.key == of.comment_key)
+    return Timeline(source, sa.and_(*wanted), of.occurred_at, of.comment_key)
 
 
-def occurred(tenant: str, days: Days) -> list[sa.ColumnElement[bool]]:
-    """Of a tenant, on some days."""
+def analysed(source: sa.FromClause) -> sa.Join:
+    """The same comments with their analyses."""
+    return source.join(analysis, analysis.c.comment_key == comment.c.key)
+
+
+def outside_indexes(tenant: str, days: Days) -> list[sa.ColumnElement[bool]]:
+    """Of a tenant, on some days, for comments that were found by something else."""
+    return _occurred(outside_index(comment.c.tenant), outside_index(comment.c.occurred_at), tenant, days)
+
+
+def outside_index(column: sa.ColumnElement[Any]) -> Any:
+    """The same values, which no index is looked up for.
+
+    SQLite knows no sizes and takes the index on times for the best place to begin, whatever else there is.
+    """
+    return sa.func.coalesce(column, sa.null())
+
+
+def _occurred(of: Any, at: Any, tenant: str, days: Days) -> list[sa.ColumnElement[bool]]:
     from_day, to_day = days
-    wanted = [comment.c.tenant == tenant]
+    wanted: list[sa.ColumnElement[bool]] = [of == tenant]
     if from_day is not None:
-        wanted.append(comment.c.occurred_at >= datetime.combine(from_day, time(), UTC))
+        wanted.append(at >= datetime.combine(from_day, time(), UTC))
     if to_day is not None:
-        wanted.append(comment.c.occurred_at < datetime.combine(to_day, time(), UTC))
+        wanted.append(at < datetime.combine(to_day, time(), UTC))
     return wanted
 
 
@@ -190,6 +202,7 @@ def _rows(key: sa.ColumnElement[Any], source: sa.FromClause, wanted: sa.ColumnEl
         comment.c.nps,
         comment.c.csat,
         comment.c.ces,
+        analysis.c.model_version.label("model"),
         (analysis.c.status == "analyzed").label("read"),
         analysis.c.sentiment.label("side"),
         analysis.c.sentiment_score.label("sentiment"),

@@ -37,7 +37,13 @@ def mentions(key: int, counted: Mapping[str, Any]) -> Iterator[Row]:
 def places(key: int, record: CommentRecord, analysis: Mapping[str, Any]) -> Iterator[Row]:
     """A row for each touchpoint under which the comment counts."""
     for place in touchpoints_of(record, analysis):
-        yield {"comment_key": key, "touchpoint": place.id, "inferred": place.inferred}
+        yield {
+            "comment_key": key,
+            "touchpoint": place.id,
+            "inferred": place.inferred,
+            "tenant": record.tenant,
+            "occurred_at": record.occurred_at,
+        }
 
 
 def doubts(

@@ -99,7 +99,8 @@ analysis = sa.Table(
     sa.Column("corrected", sa.JSON(none_as_null=True)),
     sa.Column("analyzed_at", UtcDateTime, nullable=False),
     sa.Index(None, "sentiment", "comment_key"),
-    sa.Index(None, "empathy_score", "comment_key"),
+    # Those of a mood, both asked together, are found by the index alone.
+    sa.Index("ix_analysis_empathy_score_sentiment_comment_key", "empathy_score", "sentiment", "comment_key"),
 )
 
 mention = sa.Table(
@@ -118,7 +119,16 @@ comment_touchpoint = sa.Table(
     _of_comment(),
     sa.Column("touchpoint", sa.String(64), primary_key=True),
     sa.Column("inferred", sa.Boolean, nullable=False),
-    sa.Index(None, "touchpoint", "comment_key"),
+    # As the comment has them, so that the newest of a touchpoint are found by the index alone.
+    sa.Column("tenant", sa.String(64), nullable=False),
+    sa.Column("occurred_at", UtcDateTime, nullable=False),
+    sa.Index(
+        "ix_comment_touchpoint_tenant_touchpoint_occurred_at_comment_key",
+        "tenant",
+        "touchpoint",
+        "occurred_at",
+        "comment_key",
+    ),
 )
 
 rollup = sa.Table(

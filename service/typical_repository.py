@@ -6,9 +6,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from service.listing import Filters, Where
+from service.rollups import WHOLE
 from service.search_repository import newest
 from service.segment_repository import Days, comments_of, has_value
-from service.tables import comment, mention
+from service.tables import comment, comment_touchpoint, mention
 
 
 class Candidate(NamedTuple):
@@ -32,7 +33,10 @@ def candidates(
     columns = comment.c.key, mention.c.probability, sa.func.length(comment.c.text)
     of_label = (mention.c.comment_key == comment.c.key) & (mention.c.label == label)
     if days == (None, None) or where is not None:
-        source, wanted = comments_of(tenant, touchpoint, days, has_value(conn, where))
+        source, wanted = comments_of(tenant, WHOLE, days, has_value(conn, where))
+        if touchpoint != WHOLE:
+            at = comment_touchpoint.c
+            wanted &= sa.exists().where(at.comment_key == comment.c.key, at.touchpoint == touchpoint)
         query = sa.select(*columns).select_from(source.join(mention, of_label)).where(wanted)
         # By key, not by time: the index on labels goes by key, so that no more than these are read.
         found = conn.execute(query.order_by(mention.c.comment_key.desc()).limit(limit))

@@ -138,8 +138,15 @@ def _write_comments(
     _insert(conn, comment, (_comment(key, one, at) for (key, one), at in zip(keyed, times, strict=True)))
     _insert(conn, analysis, (_analysis(key, one, at) for (key, one), at in zip(keyed, times, strict=True)))
     _insert(conn, mention, (row for key, one in keyed for row in stored_rows.mentions(key, one.body)))
-    places = (row for key, one in keyed for row in stored_rows.places(key, one.record, one.body))
-    _insert(conn, comment_touchpoint, places)
+    _insert(
+        conn,
+        comment_touchpoint,
+        (
+            {**row, "occurred_at": at}
+            for (key, one), at in zip(keyed, times, strict=True)
+            for row in stored_rows.places(key, one.record, one.body)
+        ),
+    )
     _insert(
         conn, doubt, (row for key, one in keyed for row in stored_rows.doubts(key, "default", one.body, None))
     )

@@ -7,11 +7,13 @@
 The store is filled in bulk (`tests.filling`: 20 touchpoints, 18 months, weightless model), a sample of it is held
 against a recount, and then the application is asked in its own process: each call 40 times with other touchpoints,
 labels, days and words, all calls in turns, after one round that is not counted. Prints p50 and p95 in milliseconds
-for each call, and the bytes of HTML, stylesheet and scripts of a first view. The exit status is 1 where a p95 is not
-below 300 ms or a first view not below 150 KB.
+for each call, by the clock and by the processor (its own and, of a PostgreSQL on this machine, all its processes, to
+ten milliseconds: what is left where others want the processor too), and the bytes of HTML, stylesheet and scripts of
+a first view. The exit status is 1 where a p95 by the clock is not below 300 ms or a first view not below 150 KB.
 """
 
 import argparse
+import gc
 import re
 import sys
 import tempfile
@@ -25,6 +27,8 @@ from random import Random
 from urllib.parse import urlencode
 
 import numpy as np
+import psutil  # type: ignore[import-untyped]
+from sqlalchemy.engine import Engine
 from starlette.testclient import TestClient
 
 import models
@@ -42,6 +46,7 @@ STRENGTHS = ("caring_treatment", "easy_to_use", "clear_communication", "quick_re
 COMMON = ("delivery", "please", "great", "order", "the", "not")
 SEVERAL = ("bench", "secateurs", "refund", "voucher", "parcel")
 Call = Callable[[Random], str]
+Taken = dict[str, list[tuple[float, float]]]
 
 
 def calls() -> dict[str, Call]:
@@ -161,22 +166,45 @@ def _by(rng: Random) -> dict[str, str]:
     return {"by": rng.choice(("channel", "metadata.region", "metadata.vip"))}
 
 
-def measure(client: TestClient, rounds: int, only: str = "") -> dict[str, list[float]]:
-    """Milliseconds of every call. Raises `RuntimeError` for an answer that is not 200."""
-    taken: dict[str, list[float]] = defaultdict(list)
+def measure(
+    client: TestClient, rounds: int, only: str = "", processor: Callable[[], float] = time.process_time
+) -> Taken:
+    """Milliseconds of every call, by the clock and by the processor. Raises `RuntimeError` where one is not 200."""
+    taken: Taken = defaultdict(list)
     rng = Random(11)
     for round in range(rounds + 1):
         for name, call in calls().items():
             if only not in name:
                 continue
             address = call(rng)
-            began = time.perf_counter()
+            spent, began = processor(), time.perf_counter()
             answer = client.get(address)
+            clock = time.perf_counter() - began
             if answer.status_code != 200:
                 raise RuntimeError(f"{address}: {answer.status_code} {answer.text[:300]}")
             if round:
-                taken[name].append(1000 * (time.perf_counter() - began))
+                taken[name].append((1000 * clock, 1000 * (processor() - spent)))
     return taken
+
+
+def processor_of(engine: Engine) -> Callable[[], float]:
+    """Seconds of the processor that this process and a PostgreSQL beside it have taken so far."""
+    if engine.dialect.name == "sqlite":
+        return time.process_time
+    with read(engine) as conn:
+        backend = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        there = conn.exec_driver_sql("SELECT inet_server_addr()").scalar_one()
+    if there is not None:
+        return time.process_time
+    server = psutil.Process(backend).parent()
+
+    def seconds() -> float:
+        ended = server.cpu_times()
+        running = (one.cpu_times() for one in server.children())
+        theirs = sum(times.user + times.system for times in running)
+        return time.process_time() + theirs + ended.children_user + ended.children_system
+
+    return seconds
 
 
 def first_views(client: TestClient) -> dict[str, int]:
@@ -195,14 +223,15 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def report(taken: dict[str, list[float]], views: dict[str, int]) -> bool:
+def report(taken: Taken, views: dict[str, int]) -> bool:
     """Print the tables; whether all figures are reached."""
     sound = True
-    say(f"{'call':32} {'n':>4} {'p50 ms':>8} {'p95 ms':>8}")
+    say(f"{'call':32} {'n':>4} {'p50 ms':>8} {'p95 ms':>8} {'p50 cpu':>8} {'p95 cpu':>8}")
     for name, times in taken.items():
-        p50, p95 = np.percentile(times, (50, 95))
+        (p50, cpu50), (p95, cpu95) = np.percentile(times, (50, 95), axis=0)
         sound &= bool(p95 < MOST_MS)
-        say(f"{name:32} {len(times):4} {p50:8.0f} {p95:8.0f}{'' if p95 < MOST_MS else '  MISSED'}")
+        missed = "" if p95 < MOST_MS else "  MISSED"
+        say(f"{name:32} {len(times):4} {p50:8.0f} {p95:8.0f} {cpu50:8.0f} {cpu95:8.0f}{missed}")
     for path, size in views.items():
         sound &= size < MOST_BYTES
         say(f"first view of {path}: {size / 1000:.1f} KB{'' if size < MOST_BYTES else '  MISSED'}")
@@ -235,9 +264,13 @@ def run(url: str, comments: int, rounds: int, only: str) -> bool:
             settle(engine)
             seconds = time.monotonic() - began
             say(f"filled in {seconds:.0f} s; {check_sample(engine):,} comments recounted")
+        processor = processor_of(engine)
         engine.dispose()
+        # As `listenwell serve` does after its start: no look for cycles goes through all that is there for good.
+        gc.collect()
+        gc.freeze()
         say(f"{there or comments:,} comments, {len(PLACES)} touchpoints, {len(CHANNELS)} channels")
-        return report(measure(client, rounds, only), first_views(client))
+        return report(measure(client, rounds, only, processor), first_views(client))
 
 
 def main() -> None:

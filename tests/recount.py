@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,7 +46,7 @@ def sums(rows: list[Any]) -> Counts:
     counts: Counter[tuple[Any, ...]] = Counter()
     for row in rows:
         day = row.occurred_at.astimezone(UTC).date()
-        for place in ["*", *(touchpoint for _, touchpoint, _ in _placed([row]))]:
+        for place in ["*", *(touchpoint for _, touchpoint, *_ in _placed([row]))]:
             for measure, value in _parts(row):
                 counts[row.tenant, place, day, measure] += value
     return {key: value for key, value in counts.items() if value}
@@ -60,12 +60,11 @@ def by_month(kept: Counts) -> Counts:
     return {key: value for key, value in counts.items() if value}
 
 
-def _placed(rows: list[Any]) -> Iterator[tuple[int, str, bool]]:
+def _placed(rows: list[Any]) -> Iterator[tuple[int, str, bool, str, datetime]]:
     for row in rows:
-        if row.touchpoint is not None:
-            yield row.key, row.touchpoint, False
-        else:
-            yield from ((row.key, found["id"], True) for found in row.body["touchpoints"])
+        own = [(row.touchpoint, False)] if row.touchpoint is not None else None
+        for place, inferred in own or [(found["id"], True) for found in row.body["touchpoints"]]:
+            yield row.key, place, inferred, row.tenant, row.occurred_at
 
 
 def _said(conn: Connection, rows: list[Any]) -> dict[int, set[str]]:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from service.database import chunks
 from service.rollups import WHOLE
-from service.segment_repository import Days, comments_of
+from service.segment_repository import Days, analysed, comments_of
 from service.tables import analysis, comment
 
 _BUCKETS = 65_536
@@ -39,8 +39,8 @@ def sample(conn: Connection, tenant: str, days: Days, limit: int) -> list[Read]:
         wanted &= lot < _BUCKETS * limit // count
     c = comment.c
     columns = (c.id, c.text, c.channel, c.touchpoint, c.occurred_at, analysis.c.body)
-    query = sa.select(*columns).select_from(source).where(wanted).order_by(c.occurred_at, c.key)
-    return [Read(*row) for row in conn.execute(query)]
+    query = sa.select(*columns).select_from(analysed(source)).where(wanted)
+    return [Read(*row) for row in conn.execute(query.order_by(c.occurred_at, c.key))]
 
 
 def named(conn: Connection, keys: Sequence[int]) -> dict[int, tuple[str, str | None]]:

@@ -2,6 +2,7 @@
 
 from service.metrics.registry import METRICS, Metric
 from service.metrics.sums import Rules, Sums
-from service.metrics.touchpoints import Grain, overview, touchpoint_metrics
+from service.metrics.touchpoints import overview, touchpoint_metrics
+from service.rollup_repository import Grain
 
 __all__ = ["METRICS", "Grain", "Metric", "Rules", "Sums", "overview", "touchpoint_metrics"]

@@ -37,7 +37,7 @@ class DriversOut(BaseModel):
 
     touchpoint: str
     metric: Literal["nps", "csat", "ces"]
-    n: int = Field(description="Comments with a score that were looked at, the newest 5,000 at most.")
+    n: int = Field(description="Comments with a score that were looked at, the newest 3,000 at most.")
     r2: Interval | None
     labels: list[LabelDriver]
     themes: list[ThemeDriver]
@@ -81,7 +81,7 @@ class SegmentsOut(BaseModel):
     touchpoint: str
     n: int = Field(description="All comments that were counted, of segments not shown as well.")
     sampled_from: int | None = Field(
-        description="Of so many comments some 5,000 drawn at random were counted; null where all were."
+        description="Of so many comments some 3,000 drawn at random were counted; null where all were."
     )
     segments: list[SegmentOut]
     not_shown: int = Field(description="How many segments more there are.")

@@ -4,11 +4,11 @@ with read(engine) as conn:
     audits = audits_of(conn, "default", rules)          {"*": {"poor_communication": Audit(…), …}, …}
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
+import numpy as np
 from sqlalchemy.engine import Connection
 
 from service.metrics.sums import Rules
@@ -36,12 +36,17 @@ def audits_of(
 def by_place(found: Audited) -> Audits:
     """The rows of each touchpoint and label together; too few of them are left out."""
     audits: dict[str, dict[str, Audit]] = {}
-    rows: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for row, one in enumerate(zip(found.touchpoint.tolist(), found.label.tolist(), strict=True)):
-        rows[one].append(row)
-    for (place, label), own in rows.items():
-        if len(own) >= ENOUGH_AUDITED:
-            audits.setdefault(place, {})[label] = Audit(found.y[own], found.f[own], found.pi[own])
+    places, place = np.unique(found.touchpoint, return_inverse=True)
+    labels, label = np.unique(found.label, return_inverse=True)
+    pairs, start, many = np.unique(
+        np.sort(place * len(labels) + label), return_index=True, return_counts=True
+    )
+    order = np.argsort(place * len(labels) + label, kind="stable")
+    for pair, first, n in zip(pairs.tolist(), start.tolist(), many.tolist(), strict=True):
+        if n >= ENOUGH_AUDITED:
+            own = order[first : first + n]
+            audit = Audit(found.y[own], found.f[own], found.pi[own])
+            audits.setdefault(str(places[pair // len(labels)]), {})[str(labels[pair % len(labels)])] = audit
     return audits
 
 

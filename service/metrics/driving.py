@@ -18,7 +18,7 @@ from service.statistics import Estimate
 from service.statistics.drivers import Drivers, Impact, drivers
 
 Score = Literal["nps", "csat", "ces"]
-NEWEST = 5_000
+NEWEST = 3_000
 """Comments that are looked at, the newest ones: enough for any interval."""
 
 

@@ -15,7 +15,7 @@ from service.emerging_repository import Unexplained, unexplained
 from service.metrics.journey import Period
 from service.metrics.values import rounded
 from service.statistics import discoveries, rate_difference
-from service.statistics.themes import MIN_TEXTS, Theme, having, themes
+from service.statistics.themes import MIN_TEXTS, Theme, having, themes, words_of
 
 NEWEST = 2_000
 """Comments that are looked at in either period, the newest ones."""
@@ -31,7 +31,8 @@ def emerging(conn: Connection, tenant: str, touchpoint: str, period: Period | No
     """
     now, before = _texts(conn, tenant, touchpoint, period)
     found = themes([one.text for one in now])
-    earlier = [having([one.text for one in before], theme.words) for theme in found]
+    spoken = [words_of(one.text) for one in before]
+    earlier = [having(spoken, theme.words) for theme in found]
     candidates = [
         _candidate(conn, theme, now, (len(old), len(before)))
         for theme, old in zip(found, earlier, strict=True)

@@ -18,7 +18,7 @@ from service.segment_repository import Segment, segments
 
 MOST = 50
 """Segments that are shown, the largest ones."""
-SAMPLE = 5_000
+SAMPLE = 3_000
 """Comments that are counted at most, but for chance: their intervals say how little the others would change."""
 
 

@@ -6,12 +6,12 @@ with read(engine) as conn:
     touchpoint_metrics(conn, "default", "support.phone", rules, grain="week")
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -19,11 +19,9 @@ from service.listing import Where
 from service.metrics.auditing import audits_of, judge_disagreements
 from service.metrics.registry import METRICS
 from service.metrics.sums import Rules, model_versions
-from service.rollup_repository import Total, measures, totals
+from service.rollup_repository import Grain, Total, by_period, totals
 from service.rollups import WHOLE
 from service.segment_repository import totals_where
-
-Grain = Literal["day", "week", "month"]
 
 
 def touchpoint_metrics(
@@ -62,14 +60,15 @@ def series(
     to_day: date | None = None,
 ) -> list[dict[str, Any]]:
     """The metrics of every period that has comments, in order."""
-    periods: dict[date, list[Total]] = defaultdict(list)
-    by_day = groupby(measures(conn, tenant, touchpoint, from_day, to_day), lambda one: one.day)
-    for day, found in by_day:
-        own = periods[_period(day, grain)[0]]
-        own += [Total(place, name, value, day, day) for place, _, name, value in found]
+    periods = groupby(by_period(conn, tenant, touchpoint, grain, from_day, to_day), lambda one: one.day)
     return [
-        summary(touchpoint, of_period, rules, *_clipped(_period(start, grain), from_day, to_day))
-        for start, of_period in periods.items()
+        summary(
+            touchpoint,
+            [Total(place, name, value, start, start) for place, _, name, value in found],
+            rules,
+            *_clipped((start, _following(start, grain)), from_day, to_day),
+        )
+        for start, found in periods
     ]
 
 
@@ -127,15 +126,11 @@ def summary(
     }
 
 
-def _period(day: date, grain: Grain) -> tuple[date, date]:
-    """The first day of the day's period and the first day after it; weeks begin on Monday (ISO 8601)."""
-    if grain == "day":
-        return day, day + timedelta(days=1)
-    if grain == "week":
-        start = day - timedelta(days=day.weekday())
-        return start, start + timedelta(days=7)
-    start = day.replace(day=1)
-    return start, (start + timedelta(days=31)).replace(day=1)
+def _following(start: date, grain: Grain) -> date:
+    """The first day after the period that begins with a day."""
+    if grain == "month":
+        return (start + timedelta(days=31)).replace(day=1)
+    return start + timedelta(days=7 if grain == "week" else 1)
 
 
 def _clipped(period: tuple[date, date], from_day: date | None, to_day: date | None) -> tuple[date, date]:

@@ -4,7 +4,7 @@ A value from fewer answers than `hide_below` is null, its count is shown. Scores
 three, rates four.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from service import statistics
@@ -86,8 +86,13 @@ def strengths(sums: Sums, rules: Rules) -> list[dict[str, Any]]:
 
 def _labels(ids: tuple[str, ...], sums: Sums, rules: Rules) -> list[dict[str, Any]]:
     """One entry for every label of the taxonomy, the most frequent first."""
+    known = set(model_versions(sums)) == {rules.model_version}
     return [
-        {"id": label, "observed": _observed(label, sums, rules), "estimated": _estimated(label, sums, rules)}
+        {
+            "id": label,
+            "observed": _observed(label, sums, rules),
+            "estimated": _estimated(label, sums, rules, rules.errors.get(label) if known else None),
+        }
         for label in sorted(ids, key=lambda label: -sums[LABEL + label])
     ]
 
@@ -98,8 +103,10 @@ def _observed(label: str, sums: Sums, rules: Rules) -> dict[str, Any]:
     return {"count": count, **shown("rate", rate, 4)}
 
 
-def _estimated(label: str, sums: Sums, rules: Rules) -> dict[str, Any] | None:
-    """From the audit where it is large enough, else from the model's card.
+def _estimated(
+    label: str, sums: Sums, rules: Rules, errors: Mapping[str, int] | None
+) -> dict[str, Any] | None:
+    """From the audit where it is large enough, else from the `errors` on the model's card.
 
     Both speak of the model's own tags, so corrections, which the sums follow, are taken out again. The tagger can
     err only where there is content; comments without any surely have no label.
@@ -107,9 +114,7 @@ def _estimated(label: str, sums: Sums, rules: Rules) -> dict[str, Any] | None:
     analyzed, read = sums["analyzed"], sums["analyzed"] - sums["no_content"]
     if read < rules.hide_below:
         return None
-    known = set(model_versions(sums)) == {rules.model_version}
     tagged = min(max(sums[LABEL + label] - sums[CORRECTED + label], 0), read)
-    errors = rules.errors.get(label) if known else None
     found = statistics.estimated_rate(tagged, read, audit=rules.audits.get(label), errors=errors)
     if found is None:
         return None

@@ -26,6 +26,8 @@ from service.rollups import WHOLE, touchpoints_of
 from service.tables import analysis, comment, comment_touchpoint
 
 Pairs = Sequence[tuple[CommentRecord, Analysis]]
+Answer = tuple[Any, list[dict[str, bool]]]
+"""An audited comment with its analysis, and the verdicts of each who read it."""
 
 
 @dataclass(frozen=True)
@@ -129,46 +131,60 @@ def audited(
 
     With a `touchpoint` only the rows of that one (or of "*").
     """
-    columns: tuple[list[Any], ...] = ([], [], [], [], [], [], [])
-    for row, verdicts in _answers(conn, tenant, from_day, to_day, touchpoint):
-        if row.body["no_content"]:
-            continue
-        judged = _judged(row.body, verdicts, labels)
-        named = CommentRecord(id=row.id, text="", touchpoint=row.touchpoint, occurred_at=row.occurred_at)
-        places = (WHOLE, *(place.id for place in touchpoints_of(named, row.body)))
-        for place in places if touchpoint is None else (touchpoint,):
-            # Column by column, which is several times as fast for the many thousand rows of a year.
-            for column, values in zip(columns[2:5], judged, strict=True):
-                column += values
-            same = (row.key, place, row.probability, row.body["model_version"])
-            for column, value in zip((*columns[:2], *columns[5:]), same, strict=True):
-                column += [value] * len(judged[0])
-    kinds: tuple[Any, ...] = (np.int64, np.str_, np.str_, np.float64, np.float64, np.float64, np.str_)
-    return Audited(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+    answers = [
+        one for one in _answers(conn, tenant, from_day, to_day, touchpoint) if not one[0].body["no_content"]
+    ]
+    found, said = _judged(answers, labels)
+    places = [_places(row) if touchpoint is None else [touchpoint] for row, _ in answers]
+    # A row for each comment and place, and of these one for each label that was judged.
+    each = np.repeat(np.arange(len(answers)), [len(own) for own in places])
+    row, label = np.nonzero(~np.isnan(said[each]))
+    answer = each[row]
+    return Audited(
+        np.array([one.key for one, _ in answers], np.int64)[answer],
+        np.array([place for own in places for place in own], np.str_)[row],
+        np.array(labels, np.str_)[label],
+        said[answer, label],
+        found[answer, label],
+        np.array([one.probability for one, _ in answers], np.float64)[answer],
+        np.array([one.body["model_version"] for one, _ in answers], np.str_)[answer],
+    )
 
 
 def _judged(
-    body: dict[str, Any], verdicts: Sequence[dict[str, bool]], labels: Sequence[str]
-) -> tuple[list[Any], list[Any], list[Any]]:
-    """The labels that people judged, the share of those who found each, and whether the model did."""
-    found = {one["id"] for group in ("issues", "strengths", "categories") for one in body.get(group, ())}
-    said = {label: [one[label] for one in verdicts if label in one] for label in labels}
-    judged = [label for label in labels if said[label]]
-    shares = [sum(said[label]) / len(said[label]) for label in judged]
-    return judged, shares, [float(label in found) for label in judged]
+    answers: Sequence[Answer], labels: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Whether the model finds each label, and the share of people who did, NaN where nobody judged."""
+    column = {label: place for place, label in enumerate(labels)}
+    found, yes, times = (np.zeros((len(answers), len(labels))) for _ in range(3))
+    for place, (row, verdicts) in enumerate(answers):
+        for group in ("issues", "strengths", "categories"):
+            for one in row.body.get(group, ()):
+                if one["id"] in column:
+                    found[place, column[one["id"]]] = 1
+        for label, verdict in (one for said in verdicts for one in said.items()):
+            if label in column:
+                yes[place, column[label]] += verdict
+                times[place, column[label]] += 1
+    return found, np.divide(yes, times, out=np.full_like(yes, np.nan), where=times > 0)
+
+
+def _places(row: Any) -> list[str]:
+    named = CommentRecord(id=row.id, text="", touchpoint=row.touchpoint, occurred_at=row.occurred_at)
+    return [WHOLE, *(place.id for place in touchpoints_of(named, row.body))]
 
 
 def _answers(
     conn: Connection, tenant: str, from_day: date | None, to_day: date | None, touchpoint: str | None
-) -> Iterator[tuple[Any, list[dict[str, bool]]]]:
+) -> Iterator[Answer]:
     c = comment.c
     columns = (c.key, c.id, c.touchpoint, c.occurred_at, analysis.c.body, audit_draw.c.probability)
     query = (
         sa.select(*columns, annotation.c.verdicts)
         .join_from(audit_draw, comment, c.key == audit_draw.c.comment_key)
         .join(analysis, analysis.c.comment_key == c.key)
-        .join(annotation, (annotation.c.comment_key == c.key) & (annotation.c.stream == "audit"))
-        .where(audit_draw.c.tenant == tenant)
+        .join(annotation, annotation.c.comment_key == c.key)
+        .where(annotation.c.tenant == tenant, annotation.c.stream == "audit")
     )
     if touchpoint not in (None, WHOLE):
         at = comment_touchpoint.c
@@ -177,8 +193,8 @@ def _answers(
         query = query.where(c.occurred_at >= datetime.combine(from_day, time(), UTC))
     if to_day is not None:
         query = query.where(c.occurred_at < datetime.combine(to_day, time(), UTC))
-    found: dict[int, tuple[Any, list[dict[str, bool]]]] = {}
-    for row in conn.execute(query):
+    found: dict[int, Answer] = {}
+    for row in conn.execute(query).all():
         found.setdefault(row.key, (row, []))[1].append(row.verdicts)
     # Here and not there, where whole analyses would be sorted.
     for key in sorted(found):

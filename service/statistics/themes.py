@@ -1,7 +1,7 @@
 """Themes that emerge from texts: groups of words that texts have together more often than chance would.
 
     found = themes(texts)                                  Theme(words=("parking", "garage", "ticket"), rows=(3, 17, …))
-    having(other_texts, found[0].words)                    the rows of others that speak of it
+    having(documents, found[0].words)                      the rows of other texts, as `words_of`, that speak of it
 
 Half of the texts propose a theme, the other half must bear it out: words that meet by chance in one half do not meet
 in the other. No random number is drawn, so that the same texts have the same themes.
@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,15 +70,11 @@ def themes(texts: Sequence[str]) -> list[Theme]:
     # In turns, so that both halves are of all days.
     proposing, proving = known[::2], known[1::2]
     proposed = list(_proposed(proposing))
-    ps = [_by_chance(proving, words) for words in proposed]
+    frequency, spread = _frequency(proving), _spread(proving)
+    ps = [_by_chance(proving, words, frequency, spread) for words in proposed]
     real = discoveries(ps, FALSE_THEMES)
     borne_out = [(words, p) for words, p, one in zip(proposed, ps, real, strict=True) if one]
     return _shared_out(documents, borne_out)
-
-
-def having(texts: Sequence[str], words: Words) -> list[int]:
-    """The rows of the texts that have at least two of the words, those with most of them first."""
-    return _rows([words_of(text) for text in texts], words)
 
 
 def words_of(text: str) -> Words:
@@ -87,7 +83,7 @@ def words_of(text: str) -> Words:
 
 
 def _vocabulary(documents: Sequence[Words]) -> set[str]:
-    frequency = Counter(word for document in documents for word in document)
+    frequency = _frequency(documents)
     most = _MOST_OF_TEXTS * len(documents)
     return {word for word, n in frequency.items() if _MIN_WORD <= n <= most}
 
@@ -96,18 +92,19 @@ def _proposed(documents: Sequence[Words]) -> Iterator[Words]:
     """Names of themes from one half, the pair of words that surely meets most often first."""
     taken: set[str] = set()
     left, proposed = list(documents), 0
+    frequency = _frequency(documents)
     for pair in _pairs(documents):
         if taken & set(pair):
             continue
-        core = [document for document in left if set(pair) <= set(document)]
+        core = [document for document in left if pair[0] in document and pair[1] in document]
         if len(core) < _MIN_TOGETHER:
             continue
-        words = _names(core, documents)
+        words = _names(core, frequency, len(documents))
         # Once more from all that have two of these words, not only from those with the first two.
-        own = [left[row] for row in _rows(left, words)]
-        words = _names(own, documents)
+        own = [left[row] for row in having(left, words)]
+        words = _names(own, frequency, len(documents))
         taken |= {*pair, *words}
-        gone = set(_rows(left, words))
+        gone = set(having(left, words))
         left = [document for row, document in enumerate(left) if row not in gone]
         yield words
         proposed += 1
@@ -120,7 +117,7 @@ def _pairs(documents: Sequence[Words]) -> list[tuple[str, str]]:
 
     Many of them are chance all the same: whether a theme is comes out in the other half.
     """
-    frequency = Counter(word for document in documents for word in document)
+    frequency = _frequency(documents)
     together = Counter(pair for document in documents for pair in combinations(sorted(document), 2))
     spread = _spread(documents)
     judged = []
@@ -131,33 +128,38 @@ def _pairs(documents: Sequence[Words]) -> list[tuple[str, str]]:
     return [pair for _, pair in sorted(judged)]
 
 
-def _names(own: Sequence[Words], documents: Sequence[Words]) -> Words:
+def _frequency(documents: Sequence[Words]) -> Counter[str]:
+    """In how many texts each word is."""
+    return Counter(chain.from_iterable(documents))
+
+
+def _names(own: Sequence[Words], frequency: Counter[str], texts: int) -> Words:
     """The words that tell a class of texts from all, by c-TF-IDF.
 
     tf(word, class) · log(1 + A / f(word)) with A the mean number of words of a class and f the word's frequency over
     all classes (Grootendorst 2022, BERTopic, section 3.3); here the classes are these texts and all others.
     """
-    frequency = Counter(word for document in documents for word in document)
-    of_class = Counter(word for document in own for word in document)
+    of_class = _frequency(own)
     mean = frequency.total() / 2
     weight = {word: n * math.log(1 + mean / frequency[word]) for word, n in of_class.items()}
     # A word that is hardly less frequent elsewhere names nothing.
-    share = len(own) / len(documents)
+    share = len(own) / texts
     telling = [word for word in weight if of_class[word] >= _MIN_LIFT * share * frequency[word]]
     return tuple(sorted(telling, key=lambda word: (-weight[word], word))[:NAMES])
 
 
-def _by_chance(documents: Sequence[Words], words: Words) -> float:
+def _by_chance(documents: Sequence[Words], words: Words, frequency: Counter[str], spread: float) -> float:
     """The probability that the words meet in texts as often, were they spread over texts by chance.
+
+    `frequency` and `spread` are those of the documents.
 
     Meetings are pairs of the words, of one text `_CLUMP` at most: sums of independent numbers between 0 and that have
     the tail of Poisson's to the power of 1 / _CLUMP, at most (Chernoff 1952).
     """
-    frequency = Counter(word for document in documents for word in document)
     pairs = sum(frequency[one] * frequency[other] for one, other in combinations(words, 2))
     wanted = set(words)
     met = sum(min(math.comb(len(wanted.intersection(one)), 2), _CLUMP) for one in documents)
-    return math.exp(_log_tail(met, pairs * _spread(documents)) / _CLUMP)
+    return math.exp(_log_tail(met, pairs * spread) / _CLUMP)
 
 
 def _spread(documents: Sequence[Words]) -> float:
@@ -174,20 +176,26 @@ def _log_tail(n: float, expected: float) -> float:
     return -(n * math.log(n / max(expected, 1e-12)) - n + expected)
 
 
-def _rows(documents: Sequence[Words], words: Words) -> list[int]:
+def having(documents: Sequence[Words], words: Words) -> list[int]:
+    """The rows of the texts that have at least two of the words, those with most of them first."""
     wanted = set(words)
-    found = [(len(wanted.intersection(document)), row) for row, document in enumerate(documents)]
+    found = [
+        (len(wanted.intersection(document)), row)
+        for row, document in enumerate(documents)
+        if not wanted.isdisjoint(document)
+    ]
     return [row for n, row in sorted(found, key=lambda one: (-one[0], one[1])) if n >= TOGETHER]
 
 
 def _shared_out(documents: Sequence[Words], proposed: Sequence[tuple[Words, float]]) -> list[Theme]:
     """Each text to the first theme that it speaks of; what is too small then is none."""
     gone: set[int] = set()
+    frequency = _frequency(documents)
     found = []
     for half, p in proposed:
         # All texts know the words better than the half that proposed them.
-        words = _names([documents[row] for row in _rows(documents, half)], documents)
-        rows = tuple(row for row in _rows(documents, words) if row not in gone)
+        words = _names([documents[row] for row in having(documents, half)], frequency, len(documents))
+        rows = tuple(row for row in having(documents, words) if row not in gone)
         if len(rows) >= MIN_SIZE:
             gone |= set(rows)
             found.append(Theme(words, rows, p))

@@ -97,7 +97,7 @@ def _map(
         "lines": [(scale.at(value), value) for value in (scale.high, 0, scale.low)],
         "curve": drawn,
         "stops": [
-            {"stop": stop, "mark": mark, "short": _short(stop["name"], letters)}
+            {"stop": stop, "mark": mark, "short": short_name(stop["name"], letters)}
             for stop, mark in zip(stops, drawn.marks, strict=True)
         ],
     }
@@ -110,5 +110,9 @@ def _feeling(metrics: Mapping[str, Any]) -> Ranged:
     return Ranged(sentiment["net"], *sentiment["net_ci95"])
 
 
-def _short(name: str, letters: int) -> str:
+def short_name(name: str, letters: int) -> str:
+    """What fits of a name: of `support.phone` its own part, which tells it from its neighbour `support.chat`."""
+    own = "…" + name.rpartition(".")[2]
+    if "." in name and len(own) <= letters < len(name):
+        return own
     return name if len(name) <= letters else name[: letters - 1].rstrip() + "…"

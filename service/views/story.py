@@ -10,6 +10,7 @@ from service.charts import Ranged, Scale, places, trend
 from service.highlight import evidence_of, excerpt, label_name, marked
 from service.metrics import Grain
 from service.records import StoredComment
+from service.statistics.drivers import MIN_SUPPORT
 from service.views.showing import evidence_address, rate_shown
 
 _WIDTH, _HEIGHT = 640, 170
@@ -147,6 +148,7 @@ def drivers_view(found: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Any]
         "zero": scale.at(0),
         "unclear": len(judged) - len(real),
         "measured": any(one["ci95"] for one in judged),
+        "least": MIN_SUPPORT,
     }
 
 

@@ -98,7 +98,8 @@ def test_few_texts_say_nothing() -> None:
 def test_words_are_counted_once_and_plain_ones_not() -> None:
     assert words_of("The PARKING, the parking! And 24 élèves of it") == ("parking", "élèves")
     assert having(
-        ["no parking", "garage parking", "", "garage ticket parking"], ("parking", "garage", "ticket")
+        [("no", "parking"), ("garage", "parking"), (), ("garage", "ticket", "parking")],
+        ("parking", "garage", "ticket"),
     ) == [3, 1]
 
 

@@ -20,6 +20,7 @@ from service.metrics.typical import most_typical, typical
 from service.records import CommentRecord
 from service.settings import Settings
 from service.typical_repository import Candidate
+from service.views.journey import short_name
 
 KNOWN = ("digital", "billing", "support")
 LAST = datetime(2026, 11, 16, 12, tzinfo=UTC)
@@ -170,3 +171,10 @@ def test_a_hundred_touchpoints_are_a_page_that_arrives(client: TestClient) -> No
         assert len(page.content) + styles < 150_000
     assert journey_page.text.count('class="name slanted"') == 100
     assert first.text.count('<th scope="row">') == second.text.count('<th scope="row">') == 51
+
+
+def test_neighbours_below_one_touchpoint_are_told_apart_on_the_map() -> None:
+    assert short_name("support.phone", 9) == "…phone"
+    assert short_name("support.phone", 13) == "support.phone"
+    assert short_name("support.escalations", 9) == "support.…"
+    assert short_name("Customer support", 9) == "Customer…"
