@@ -26,6 +26,8 @@ _ANSWERING = 3
 _WORKERS = 2
 _PATIENCE = 60
 """Seconds after which a killed server must have left its port."""
+_TOLD = 40
+"""Lines of the log that are kept where a worker ended by itself."""
 _REFUSED = 2
 """The exit status of a command that found no database."""
 
@@ -39,6 +41,7 @@ class House:
         self.dice = dice
         self.log = folder / "log"
         self.wrong: Counter[str] = Counter()
+        self.last_words: list[str] = []
         os.environ |= {
             "LISTENWELL_MODEL": "weightless",
             "LISTENWELL_DATABASE_URL": url,
@@ -68,6 +71,7 @@ class House:
             # One that starts while PostgreSQL is down says so and ends; none may end by itself otherwise.
             if dead.exitcode != _REFUSED or self.database is None:
                 self.wrong["workers that ended by themselves"] += 1
+                self.last_words.append(f"status {dead.exitcode}; the end of the log:\n{self._log_end()}")
         while len(self.workers) < _WORKERS:
             worker = self.context.Process(target=_work, args=(self.log,), daemon=True)
             worker.start()
@@ -82,6 +86,9 @@ class House:
             if time.monotonic() - self._down > _PATIENCE:
                 self.wrong["ports that a killed server kept"] += 1
                 self._kill_family()
+
+    def _log_end(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_TOLD:])
 
     def kill(self, target: str) -> int | None:
         """SIGKILL; the id of a process that is dead now (0: PostgreSQL), None if there was nothing to kill."""

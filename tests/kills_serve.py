@@ -250,7 +250,7 @@ def _report(arena: Arena, kind: Kind, seconds: float) -> None:
     lines.append(f"{arena.jobs:,} jobs of {arena.rows:,} rows")
     lines.append(f"{arena.recounts:,} recounts of {arena.checked:,} comments in all")
     lines += [f"{what}: {arena.wrong[what]}" for what in WRONGS]
-    lines += arena.examples[:_EXAMPLES]
+    lines += arena.examples[:_EXAMPLES] + arena.house.last_words[:_EXAMPLES]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
