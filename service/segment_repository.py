@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -17,6 +18,11 @@ from service.tables import analysis, comment, comment_touchpoint, mention
 Value = str | int | float | bool | None
 Days = tuple[date | None, date | None]
 Source = tuple[sa.FromClause, sa.ColumnElement[bool]]
+_GOLDEN = 2_654_435_769
+"""2^32 divided by the golden ratio."""
+_FEW = 20_000
+"""Keys that are looked up one by one sooner than a whole index is read; a statement holds no more than some 32,000."""
+_STRETCH = 1_000_000
 
 
 class Segment(NamedTuple):
@@ -39,7 +45,8 @@ def segments(
     of = comments_of(tenant, touchpoint, days)
     if share < 1:
         # The keys say all: whatever else is said, SQLite would begin with it, and go through all of a tenant.
-        of = comment, comment.c.key.in_(_drawn(conn, tenant, touchpoint, days, share))
+        drawn = comment.c.key.in_(_drawn(conn, tenant, touchpoint, days, share))
+        of = comment, drawn & (outside_index(comment.c.tenant) == tenant)
     found = _grouped(conn, _field(conn, field), of, lambda text: _one(field, text))
     read = [Segment(_read(field, text), sums, first, last) for text, sums, first, last in found]
     return sorted(read, key=lambda segment: (-segment.sums["n"], str(segment.value)))
@@ -111,12 +118,29 @@ def comments_of(
 def _drawn(conn: Connection, tenant: str, touchpoint: str, days: Days, share: float) -> list[int]:
     """A share of the keys, spread evenly over them: Fibonacci hashing (Knuth, TAOCP vol. 3, section 6.4).
 
-    From the indexes alone, and as a list, so that no planner reads all comments for them.
+    As a list, so that no planner reads all comments for them. Of all comments no index is read: there may be keys of
+    other tenants among them, and some that are no more.
     """
-    of = timeline(tenant, touchpoint, days)
     # Not every so-many-th: what comes in turns, such as channels in a file, would be drawn in turns.
-    lot = (of.key % 2**30 * 2_654_435_769) % 2**32
+    if (touchpoint, days) == (WHOLE, (None, None)) and len(thought := _thought_of(conn, share)) < _FEW:
+        return thought
+    of = timeline(tenant, touchpoint, days)
+    lot = (of.key % 2**30 * _GOLDEN) % 2**32
     return list(conn.scalars(sa.select(of.key).where(of.wanted, lot < int(share * 2**32))))
+
+
+def _thought_of(conn: Connection, share: float) -> list[int]:
+    """Of all keys that there may be, of whatever tenant, those of the share."""
+    # Each by itself, so that each is one look into the index.
+    first, last = (conn.scalar(sa.select(end(comment.c.key))) for end in (sa.func.min, sa.func.max))
+    found: list[int] = []
+    for start in range(first or 0, (last or -1) + 1, _STRETCH):
+        keys = np.arange(start, min(start + _STRETCH, last + 1), dtype=np.uint64)
+        lots = (keys % 2**30 * _GOLDEN) % 2**32
+        found += keys[lots < int(share * 2**32)].tolist()
+        if len(found) >= _FEW:
+            break
+    return found
 
 
 class Timeline(NamedTuple):

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from models import Analysis
 from service import repository
 from service.database import write
+from service.metrics import segments
 from service.metrics.answers import SegmentsOut
 from service.records import CommentRecord
 
@@ -156,3 +157,17 @@ def test_by_nothing_else(client: TestClient, by: str) -> None:
     answer = client.get("/v1/segments", params={"by": by})
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith("by:")
+
+
+def test_a_sample_is_the_same_whichever_way_it_is_drawn(
+    filled: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "SAMPLE", 60)
+    thought_of, from_the_index = (
+        get(filled, by="channel"),
+        get(filled, by="channel", **{"from": "1970-01-01"}),
+    )
+    assert 0 < thought_of["n"] < thought_of["sampled_from"] == 350
+    for one in (*thought_of["segments"], *from_the_index["segments"]):
+        del one["metrics"]["from"]
+    assert thought_of == from_the_index
