@@ -74,8 +74,16 @@ def measure(
     return found
 
 
-def run(texts: Sequence[str], folder: Path, name: str) -> tuple[float, float]:
-    """Processor seconds and seconds of the clock of the whole command. Raises `Absent` if it fails."""
+def run(
+    texts: Sequence[str],
+    folder: Path,
+    name: str,
+    beside: Callable[["subprocess.Popen[bytes]"], None] = lambda process: None,
+) -> tuple[float, float]:
+    """Processor seconds and seconds of the clock of the whole command. Raises `Absent` if it fails.
+
+    `beside` is called while it runs.
+    """
     file = folder / f"{name}.parquet"
     _write(texts, file)
     environment = os.environ | one_thread() | {"LISTENWELL_DATABASE_URL": f"sqlite:///{folder / name}.db"}
@@ -83,6 +91,7 @@ def run(texts: Sequence[str], folder: Path, name: str) -> tuple[float, float]:
         start = time.perf_counter()
         command = [sys.executable, "-m", "models.command", "backfill", str(file)]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        beside(process)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
