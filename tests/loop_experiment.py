@@ -6,7 +6,8 @@
 A model learns from `feedback/train.jsonl` without one industry and is promoted. Comments of that industry are sent to
 the server; a person who says what the file's annotators said corrects 200 of them over HTTP. Three tenants differ in
 which: `mixed` half at random and half from the review queue, `queue` all from the queue, `random` none. For each
-`listenwell train --from production` goes on from the model in force with the old data. Then `models compare` and
+`listenwell train --from production` goes on from the model in force with the old data; `again` goes on without any
+correction, which tells what longer training alone gains. Then `models compare` and
 `promote`, and the server, which was not restarted, answers with the new model. Measured are held-out comments of that
 industry, of the others, and `dev.jsonl`. Nothing but the choice differs between tenants; there is one seed, and the
 intervals are over comments.
@@ -42,9 +43,10 @@ class Size:
     arms: tuple[str, ...]
 
 
-_FULL = "[data]\nunlabelled = 0\n\n[loop]\nepochs = {}\npatience = 0\nencoder_rate = {}\nheads_rate = {}\n"
+# The defaults of `listenwell train`, as a user would have them.
+_FULL = "[data]\nunlabelled = 0\n"
 _QUICK = "[data]\nlimit = 120\nunlabelled = 0\n\n[loop]\nepochs = 1\npatience = 0\nhalf_precision = false\n"
-FULL = Size(200, 0, _FULL.format(5, 2e-4, 1e-3), _FULL.format(3, 1e-4, 5e-4), ("mixed", "queue", "random"))
+FULL = Size(200, 0, _FULL, _FULL, ("mixed", "queue", "random"))
 QUICK = Size(20, 60, _QUICK, _QUICK, ("mixed",))
 
 
@@ -130,8 +132,9 @@ def turn(folder: Path, size: Size) -> dict[str, Any]:
     for arm in size.arms:
         production = ("--from", "production", "--tenant", arm)
         one.once(f"retrain {arm}", lambda arm=arm, more=production: one.train(arm, size.next, *more))
+    one.once("again", lambda: one.train("again", size.next, "--start", folder / "first"))
     files = {"there": one.parts.there, "elsewhere": one.parts.elsewhere, "new": one.parts.new}
-    found = figures({name: folder / name for name in ("first", *size.arms)}, files)
+    found = figures({name: folder / name for name in ("first", "again", *size.arms)}, files)
     (folder / "figures.json").write_text(json.dumps({"seconds": one.seconds, **found}, indent=1))
     show(found, one.seconds)
     one.once("promote next", lambda: _promote(one))
