@@ -73,18 +73,11 @@ def contribution(record: CommentRecord, analysis: Mapping[str, Any]) -> Counter[
     `analysis` is the contract's object, or what is in force in its place (`service.corrections.in_force`).
     """
     day = record.occurred_at.astimezone(UTC).date()
-    counts = _answers(record) + _findings(analysis)
-    # Not `+`: that would drop sums below zero.
-    sums = _scores(analysis) | _changes(analysis)
+    # No two of them have a measure in common.
+    measures = {**_answers(record), **_findings(analysis), **_scores(analysis), **_changes(analysis)}
+    found = [(measure, value) for measure, value in measures.items() if value]
     places = [WHOLE, *(touchpoint.id for touchpoint in touchpoints_of(record, analysis))]
-    return Counter(
-        {
-            (place, day, measure): value
-            for place in places
-            for measure, value in [*counts.items(), *sums.items()]
-            if value
-        }
-    )
+    return Counter({(place, day, measure): value for place in places for measure, value in found})
 
 
 def _answers(record: CommentRecord) -> Counter[str]:

@@ -97,10 +97,10 @@ def judge(
     items = [options.complete(row, first + place + 1) for place, row in enumerate(rows)]
     ids = [name for item in items if isinstance(item, dict) and (name := _storable(item.get("id")))]
     with read(engine) as conn:
-        used = jobs.used_ids(conn, job.key, job.tenant, ids)
+        known = repository.digests(conn, job.tenant, ids)
+        # Only what is stored can be an earlier row's.
+        used = jobs.used_ids(conn, job.key, job.tenant, list(known))
         intake = take(items, tenant=job.tenant, arrived=job.created_at, masker=masker, seen=used)
-        names = [accepted.record.id for accepted in intake.accepted]
-        known = repository.digests(conn, job.tenant, names)
     same = (one.index for one in intake.accepted if known.get(one.record.id) == one.record.digest)
     return Batch(first, len(items), intake, frozenset(same), [])
 

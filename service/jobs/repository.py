@@ -109,6 +109,8 @@ def active_ids(conn: Connection) -> set[str]:
 
 def used_ids(conn: Connection, job_key: int, tenant: str, ids: Sequence[str]) -> set[str]:
     """Those of the ids that earlier rows of the job have."""
+    if not ids:
+        return set()
     query = (
         sa.select(comment.c.id)
         .join(job_item, job_item.c.comment_key == comment.c.key)
