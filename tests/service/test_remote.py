@@ -185,7 +185,7 @@ def test_an_interrupted_back_fill_by_url_goes_on(
     memory: Any, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LISTENWELL_DATABASE_URL", engine.url.render_as_string(hide_password=False))
-    memory.pipe_file("/in/rows.csv", b"id,text\n" + b"".join(b"r%d,fine\n" % i for i in range(600)))
+    memory.pipe_file("/in/rows.csv", b"id,text\n" + b"".join(b"r%d,fine\n" % i for i in range(ALONE + 88)))
 
     def interrupted(self: Run, rows: list[object]) -> None:
         if self.position:
@@ -197,8 +197,8 @@ def test_an_interrupted_back_fill_by_url_goes_on(
         patch.setattr(Run, "_take", interrupted)
         assert run("backfill", "memory://in/rows.csv").exit_code == 130
     again = run("backfill", "memory://in/rows.csv")
-    assert f"Going on behind row {ALONE}" in again.stderr
-    assert "600 created, 0 replayed, 0 replaced, 0 failed" in again.stdout
+    assert f"Going on behind row {ALONE:,}" in again.stderr
+    assert f"{ALONE + 88:,} created, 0 replayed, 0 replaced, 0 failed" in again.stdout
 
 
 def test_a_file_url_is_read_where_it_lies(tmp_path: Path) -> None:
