@@ -7,6 +7,7 @@ A file is written under `ID.part`, brought to the disk and renamed, and only the
 acknowledged has its file, whatever is pulled. What a kill leaves behind is swept away a day later.
 """
 
+import math
 import os
 import re
 import time
@@ -119,8 +120,16 @@ def sweep(folder: Path, needed: Collection[str]) -> int:
     stale = [
         file
         for file in folder.iterdir()
-        if _OURS.fullmatch(file.name) and file.name not in needed and file.stat().st_mtime < oldest
+        if _OURS.fullmatch(file.name) and file.name not in needed and _written(file) < oldest
     ]
     for file in stale:
         file.unlink(missing_ok=True)
     return len(stale)
+
+
+def _written(file: Path) -> float:
+    """When; later than all times where another worker has removed it since it was listed."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
