@@ -14,8 +14,8 @@ from models.errors import ListenwellError
 
 GROUP = "listenwell.commands"
 _OBJECTS = 100_000
-"""New objects after which Python looks for cycles among them, more than a batch has. References free nearly all of ours,
-and after the usual seven hundred the search takes some 5 % of a back-fill's time."""
+"""New objects after which Python looks for cycles among them, more than a batch has. References free nearly all of
+ours, and after the usual seven hundred the search takes some 5 % of a back-fill's time."""
 
 
 class WrongUse(click.ClickException):

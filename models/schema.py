@@ -6,12 +6,14 @@ are the JSON names. Offsets count Unicode code points of the text as it was sent
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any, Literal
 
 from models.masking.kinds import Kind
 
 Status = Literal["analyzed", "not_analyzed"]
+_ATOMS = frozenset((str, float, int, bool, type(None)))
 DOUBT = 0.15
 """A label is in doubt where its probability is nearer to its threshold than this."""
 SentimentLabel = Literal["negative", "neutral", "positive"]
@@ -193,15 +195,20 @@ def _plain(value: Any) -> Any:
 
     Every comment passes here, so what is plain already is not called for.
     """
-    kind = type(value)
+    kind: Any = type(value)
     if kind is tuple:
         return [_plain(each) for each in value]
     if kind is dict:
         return dict(value)
-    names = _NAMES.get(kind)
+    names = _names(kind)
     if names is None:
         return value
     return {name: part if type(part := getattr(value, name)) in _ATOMS else _plain(part) for name in names}
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...] | None:
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
 
 
 def _review(data: Mapping[str, Any]) -> Review:
@@ -216,20 +223,3 @@ def _mentions(data: Iterable[Mapping[str, Any]]) -> tuple[Mention, ...]:
 
 def _with_evidence(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**data, "evidence": tuple(Evidence(**quote) for quote in data["evidence"])}
-
-
-_ATOMS = frozenset((str, float, int, bool, type(None)))
-_PARTS = (
-    Analysis,
-    Sentiment,
-    Signal,
-    Intent,
-    Mention,
-    TouchpointMention,
-    Language,
-    Review,
-    Doubt,
-    Evidence,
-    Mask,
-)
-_NAMES = {part: tuple(field.name for field in fields(part)) for part in _PARTS}

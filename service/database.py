@@ -13,7 +13,7 @@ its first statement and never waits.
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,18 +88,17 @@ def read(engine: Engine) -> Iterator[Connection]:
 
 
 def glance(engine: Engine, statement: str) -> Any:
-    """The first row of a statement without parameters, or None: read past SQLAlchemy, at a tenth of the cost of `read`.
+    """The first row of a statement without parameters, or None, for what is asked at every request.
 
-    For what is asked at every request, and of SQLite alone, whose driver begins no transaction for it. Raises as
-    `read` does.
+    On SQLite, whose driver begins no transaction for it, it is read past SQLAlchemy, at a tenth of the cost of `read`.
+    Raises as `read` does.
     """
-    try:
-        with closing(engine.raw_connection()) as connection:
+    if engine.dialect.name == "sqlite":
+        # An error is left to SQLAlchemy, which comes to the same one and has its own words for it.
+        with suppress(sqlite3.Error), closing(engine.raw_connection()) as connection:
             return connection.cursor().execute(statement).fetchone()
-    except sqlite3.Error:
-        # Again, for an error in SQLAlchemy's words.
-        with read(engine) as conn:
-            return conn.exec_driver_sql(statement).first()
+    with read(engine) as conn:
+        return conn.exec_driver_sql(statement).first()
 
 
 @contextmanager

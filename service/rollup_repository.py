@@ -80,12 +80,16 @@ def touchpoints(conn: Connection, tenant: str) -> list[str]:
 
 
 def _places(conn: Connection, tenant: str) -> list[str]:
+    return list(conn.scalars(_each_place(tenant)))
+
+
+def _each_place(tenant: str) -> sa.Select[Any]:
     """All touchpoints that have comments, the whole among them: from one to the next in the index."""
     place, own = rollup_month.c.touchpoint, rollup_month.c.tenant == tenant
     found = sa.select(sa.func.min(place).label("place")).where(own).cte("found", recursive=True)
     following = sa.select(sa.func.min(place)).where(own, place > found.c.place).scalar_subquery()
     found = found.union_all(sa.select(following).where(found.c.place.is_not(None)))
-    return list(conn.scalars(sa.select(found.c.place).where(found.c.place.is_not(None))))
+    return sa.select(found.c.place).where(found.c.place.is_not(None))
 
 
 def totals(
@@ -149,19 +153,16 @@ def _ends(
     to_day: date | None = None,
 ) -> dict[str, tuple[date, date]]:
     """The first and the last day with comments, of one touchpoint or of each."""
-    place = rollup_month.c.touchpoint
-    places = sa.select(place).distinct().where(rollup_month.c.tenant == tenant)
-    if touchpoint is not None:
-        places = places.where(place == touchpoint)
-    of = places.subquery()
+    one_place = sa.select(sa.literal(touchpoint, rollup.c.touchpoint.type).label("place"))
+    of = (_each_place(tenant) if touchpoint is None else one_place).subquery()
     # Each by itself, so that each is one look into the index.
     ends = [
         _within(sa.select(end(rollup.c.day)), (tenant, None, from_day, to_day))
-        .where(rollup.c.touchpoint == of.c.touchpoint)
+        .where(rollup.c.touchpoint == of.c.place)
         .scalar_subquery()
         for end in (sa.func.min, sa.func.max)
     ]
-    found = conn.execute(sa.select(of.c.touchpoint, *ends))
+    found = conn.execute(sa.select(of.c.place, *ends))
     return {one: (first, last) for one, first, last in found if first is not None}
 
 
@@ -230,11 +231,10 @@ def _period(conn: Connection, grain: Grain) -> sa.ColumnElement[date]:
     if grain == "day":
         return rollup.c.day
     if conn.dialect.name == "postgresql":
-        start: sa.ColumnElement[Any] = sa.func.date_trunc(sa.literal_column(f"'{grain}'"), rollup.c.day)
-    else:
-        steps = {"week": ("weekday 0", "-6 days"), "month": ("start of month",)}[grain]
-        start = sa.func.date(rollup.c.day, *(sa.literal_column(f"'{step}'") for step in steps))
-    return sa.cast(start, sa.Date) if conn.dialect.name == "postgresql" else sa.type_coerce(start, sa.Date)
+        return sa.cast(sa.func.date_trunc(sa.literal_column(f"'{grain}'"), rollup.c.day), sa.Date)
+    steps = {"week": ("weekday 0", "-6 days"), "month": ("start of month",)}[grain]
+    start = sa.func.date(rollup.c.day, *(sa.literal_column(f"'{step}'") for step in steps))
+    return sa.type_coerce(start, sa.Date)
 
 
 def tag_measures(conn: Connection, tenant: str, from_day: date, to_day: date) -> list[Measure]:

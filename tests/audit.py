@@ -61,11 +61,11 @@ def needed(name: str = "listenwell") -> Iterator[metadata.Distribution]:
     seen: set[tuple[str, str]] = set()
     told: set[str] = set()
     here = metadata.distribution(name)
-    todo = [
+    waiting = [
         (canonicalize_name(name), extra) for extra in ("", *(here.metadata.get_all("Provides-Extra") or ()))
     ]
-    while todo:
-        one = todo.pop()
+    while waiting:
+        one = waiting.pop()
         if one in seen:
             continue
         seen.add(one)
@@ -79,7 +79,7 @@ def needed(name: str = "listenwell") -> Iterator[metadata.Distribution]:
         for requirement in map(Requirement, found.requires or ()):
             if requirement.marker is None or requirement.marker.evaluate({"extra": one[1]}):
                 wanted = canonicalize_name(requirement.name)
-                todo += [(wanted, extra) for extra in ("", *requirement.extras)]
+                waiting += [(wanted, extra) for extra in ("", *requirement.extras)]
 
 
 def licences(about: metadata.PackageMetadata) -> set[str]:

@@ -62,9 +62,9 @@ def by_month(kept: Counts) -> Counts:
 
 def _placed(rows: list[Any]) -> Iterator[tuple[int, str, bool, str, datetime]]:
     for row in rows:
-        own = [(row.touchpoint, False)] if row.touchpoint is not None else None
-        for place, inferred in own or [(found["id"], True) for found in row.body["touchpoints"]]:
-            yield row.key, place, inferred, row.tenant, row.occurred_at
+        inferred = [(found["id"], True) for found in row.body["touchpoints"]]
+        for place, is_inferred in inferred if row.touchpoint is None else [(row.touchpoint, False)]:
+            yield row.key, place, is_inferred, row.tenant, row.occurred_at
 
 
 def _said(conn: Connection, rows: list[Any]) -> dict[int, set[str]]:

@@ -39,8 +39,7 @@ class News:
 
 def analyzed(conn: Connection, record: CommentRecord, analysis: Analysis, outcome: Outcome) -> None:
     """Tell of a comment that was just saved; a replay is no news."""
-    if outcome != "replayed":
-        announce(conn, record.tenant, "comment.analyzed", [analyzed_news(record, analysis, outcome)])
+    analyzed_all(conn, record.tenant, [(record, analysis)], [outcome])
 
 
 def analyzed_all(
@@ -54,8 +53,9 @@ def analyzed_all(
         (pair, outcome) for pair, outcome in zip(pairs, outcomes, strict=True) if outcome != "replayed"
     ]
     if together:
-        news = (analyzed_news(*pair, outcome) for pair, outcome in together)
-        _enqueue(conn, tenant, "comment.analyzed", news, webhook_repository.held(conn, tenant))
+        announce(
+            conn, tenant, "comment.analyzed", (analyzed_news(*pair, outcome) for pair, outcome in together)
+        )
 
 
 def analyzed_news(record: CommentRecord, analysis: Analysis, outcome: Outcome) -> News:
@@ -104,10 +104,9 @@ def deleted(conn: Connection, tenant: str, ids: Sequence[str], reason: str) -> N
     _enqueue(conn, tenant, "comment.deleted", news, webhooks)
 
 
-def announce(conn: Connection, tenant: str, type: str, news: Sequence[News]) -> None:
-    """Write events of one type, inside the caller's transaction."""
-    if news:
-        _enqueue(conn, tenant, type, news, webhook_repository.held(conn, tenant))
+def announce(conn: Connection, tenant: str, type: str, news: Iterable[News]) -> None:
+    """Write events of one type, inside the caller's transaction. News is gone through only if somebody wants it."""
+    _enqueue(conn, tenant, type, news, webhook_repository.held(conn, tenant))
 
 
 def body(type: str, data: dict[str, Any], now: datetime) -> str:
@@ -119,7 +118,6 @@ def body(type: str, data: dict[str, Any], now: datetime) -> str:
 def _enqueue(
     conn: Connection, tenant: str, type: str, news: Iterable[News], webhooks: Sequence[Webhook]
 ) -> None:
-    # News is made only where somebody wants it.
     wanting = [webhook for webhook in webhooks if webhook.active and type in webhook.types]
     if not wanting:
         return

@@ -47,5 +47,6 @@ def _raise(engine: Engine, tenant: str, rules: Rules, day: date) -> int:
         alert_repository.forget(conn, tenant, day - QUIET)
         is_new = alert_repository.note(conn, tenant, list(by_name), day)
         news = [outbox.News(None, one) for name, one in by_name.items() if name in is_new]
-        outbox.announce(conn, tenant, TYPE, news)
+        if news:
+            outbox.announce(conn, tenant, TYPE, news)
     return len(news)

@@ -38,10 +38,9 @@ def by_place(found: Audited) -> Audits:
     audits: dict[str, dict[str, Audit]] = {}
     places, place = np.unique(found.touchpoint, return_inverse=True)
     labels, label = np.unique(found.label, return_inverse=True)
-    pairs, start, many = np.unique(
-        np.sort(place * len(labels) + label), return_index=True, return_counts=True
-    )
-    order = np.argsort(place * len(labels) + label, kind="stable")
+    both = place * len(labels) + label
+    order = np.argsort(both, kind="stable")
+    pairs, start, many = np.unique(both[order], return_index=True, return_counts=True)
     for pair, first, n in zip(pairs.tolist(), start.tolist(), many.tolist(), strict=True):
         if n >= ENOUGH_AUDITED:
             own = order[first : first + n]
