@@ -31,15 +31,22 @@ class Facts:
     artifact: Artifact | None
 
 
-def load(model: str | Path = "default", *, runtime: Runtime = "openvino", threads: int = 1) -> Pipeline:
+def load(
+    model: str | Path = "default",
+    *,
+    runtime: Runtime = "openvino",
+    threads: int = 1,
+    compiled: Path | None = None,
+) -> Pipeline:
     """Open the shipped model ("default"), the weightless one ("weightless") or a folder.
 
-    `threads` is the number of cores one call may use. Raises `ArtifactError` if the folder is not a sound
-    model, `MissingExtraError` if `runtime="torch"` and torch is not installed.
+    `threads` is the number of cores one call may use. `compiled` is a folder in which OpenVINO may keep what it makes
+    of the model on this machine: it is then opened some 0.3 s sooner the next time. Raises `ArtifactError` if the
+    folder is not a sound model, `MissingExtraError` if `runtime="torch"` and torch is not installed.
     """
     facts = facts_of(model)
     return Pipeline(
-        _scorer(facts, runtime, threads),
+        _scorer(facts, runtime, threads, compiled),
         facts.taxonomy,
         version=facts.version,
         calibration=facts.calibration,
@@ -61,22 +68,22 @@ def facts_of(model: str | Path) -> Facts:
     )
 
 
-def _scorer(facts: Facts, runtime: Runtime, threads: int) -> Scorer:
+def _scorer(facts: Facts, runtime: Runtime, threads: int, compiled: Path | None) -> Scorer:
     artifact = facts.artifact
     if artifact is None:
         return weightless.WeightlessScorer(facts.taxonomy)
     from models.cache import CachedScorer
     from models.encoder import Encoder
 
-    return CachedScorer(Encoder.open(artifact, _runtime(artifact, runtime, threads)))
+    return CachedScorer(Encoder.open(artifact, _runtime(artifact, runtime, threads, compiled)))
 
 
-def _runtime(artifact: Artifact, runtime: Runtime, threads: int) -> "encoder.Runtime":
+def _runtime(artifact: Artifact, runtime: Runtime, threads: int, compiled: Path | None) -> "encoder.Runtime":
     # Each is imported where it is asked for: the others' start-up is not paid, nor need they be installed.
     if runtime == "openvino":
         from models.runtime_openvino import OpenVinoRuntime
 
-        return OpenVinoRuntime(artifact.path / "model.onnx", threads=threads)
+        return OpenVinoRuntime(artifact.path / "model.onnx", threads=threads, kept=compiled)
     if runtime == "onnx":
         from models.runtime_onnx import OnnxRuntime
 

@@ -18,6 +18,14 @@ from service.records import CommentRecord
 from tests.databases import KINDS, Databases, NotInstalledError, PostgresServer
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is kept in the folders of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LISTENWELL_COMPILED", str(tmp_path_factory.getbasetemp().parent / "compiled"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL for all tests. Without its programs they are skipped, or fail where they must be there."""

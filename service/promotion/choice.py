@@ -44,7 +44,9 @@ class Choice:
 
         Raises `ArtifactError` if it is unsound or another version, `MissingExtraError` for a runtime.
         """
-        pipeline = models.load(self.name, runtime=settings.runtime, threads=settings.threads)
+        pipeline = models.load(
+            self.name, runtime=settings.runtime, threads=settings.threads, compiled=settings.compiled_folder
+        )
         self._check(pipeline.version)
         pipeline.analyze([models.Comment("Ready to read.")])
         return pipeline

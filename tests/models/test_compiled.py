@@ -1,0 +1,65 @@
+"""What OpenVINO made of a model is kept, shared, and never in the way."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import models
+from models.loading import DEFAULT
+from service.settings import Settings
+
+COMMENTS = [models.Comment(text) for text in ("The app crashes.", "Kind nurse, long wait.", "Meh")]
+
+
+def said(compiled: Path | None = None) -> list[models.Analysis]:
+    found = models.load(compiled=compiled).analyze(COMMENTS)
+    return [replace(analysis, analyzed_at="") for analysis in found]
+
+
+def blobs(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.blob"))
+
+
+def test_the_next_one_takes_what_is_there_and_says_the_same(tmp_path: Path) -> None:
+    plain = said()
+    for _ in range(2):
+        assert said(tmp_path) == plain
+        (kept,) = blobs(tmp_path)
+        before = kept.stat().st_mtime_ns
+    assert kept.stat().st_mtime_ns == before
+    assert [place for place in tmp_path.iterdir() if place.name.startswith("new-")] == []
+
+
+def test_half_a_file_is_made_anew(tmp_path: Path) -> None:
+    plain = said(tmp_path)
+    (kept,) = blobs(tmp_path)
+    whole = kept.read_bytes()
+    kept.chmod(0o600)
+    kept.write_bytes(whole[: len(whole) // 2])
+    assert said(tmp_path) == plain
+    assert kept.stat().st_size == len(whole)
+
+
+def test_a_folder_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    assert said(file / "below") == said()
+
+
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / f"old-{number}").mkdir()
+        os.utime(tmp_path / f"old-{number}", (number, number))
+    models.load(DEFAULT, compiled=tmp_path)
+    left = {place.name for place in tmp_path.iterdir()}
+    assert len(left) == 8
+    assert {"old-0", "old-1"}.isdisjoint(left)
+
+
+def test_the_folder_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LISTENWELL_COMPILED", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert Settings().compiled_folder == tmp_path / "listenwell"
+    assert Settings(compiled=tmp_path / "own").compiled_folder == tmp_path / "own"
