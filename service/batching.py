@@ -45,6 +45,8 @@ _STEP, _LULL = 0.001, 0.003
 """How often it looks meanwhile, and how long after the last that came it waits for another, in seconds."""
 _REMEMBERED = 80_000
 """The weight of work done lately that the measured speed rests on."""
+_LEAST = 2_000
+"""What a batch counts for, at least: a small one takes longer than its share of a full one, above all the first."""
 
 
 class ModelBusyError(models.ListenwellError):
@@ -325,6 +327,7 @@ class _Speed:
 
     def note(self, weight: int, seconds: float) -> None:
         """Count a batch. What is older fades, by work and not by time: a quiet hour says nothing of speed."""
+        weight = max(weight, _LEAST)
         kept = max(0.0, 1 - weight / _REMEMBERED)
         self._weight = kept * self._weight + weight
         self._seconds = kept * self._seconds + seconds

@@ -218,15 +218,31 @@ def test_the_wait_is_estimated_from_what_was_measured(pipeline: models.Pipeline)
         return gate(comments, all_labels=all_labels)
 
     batcher = MicroBatcher(slow, longest_wait=3)
-    assert ids(ask(batcher, "a")) == ["a"]  # 101 of weight in 0.2 s
+    assert ids(ask(batcher, "a")) == ["a"]  # 0.2 s for what counts as 2,000 of weight
     running = ask(batcher, "b")
-    waiting = ask(batcher, *["large"] * 100)
+    waiting = ask(batcher, *["large"] * 100)  # some 1 s
+    more = ask(batcher, *["large " * 50] * 100)  # some 4 s
     with pytest.raises(ModelBusyError) as caught:
         ask(batcher, *["larger"] * 100)
-    assert 15 <= caught.value.retry_after <= 60
+    assert 4 <= caught.value.retry_after <= 15
     assert ids(ask(batcher, "a single one goes first")) == ["a single one goes first"]
     waiting.cancel()
+    more.cancel()
     assert ids(running) == ["b"]
+    batcher.close()
+
+
+def test_a_slow_first_comment_refuses_nobody(gate: Gate) -> None:
+    gate.open.set()
+
+    def slow_at_first(comments: Sequence[Comment], *, all_labels: bool = False) -> list[Analysis]:
+        time.sleep(0 if gate.batches else 0.5)
+        return gate(comments, all_labels=all_labels)
+
+    batcher = MicroBatcher(slow_at_first)
+    assert ids(ask(batcher, "a")) == ["a"]
+    asked = [ask(batcher, *["as a crowd at the start"] * 64) for _ in range(10)]
+    assert sum(len(one.result(20)) for one in asked) == 640
     batcher.close()
 
 
