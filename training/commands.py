@@ -19,8 +19,9 @@ from evaluation.frozen import log
 from evaluation.gold import labelled_files, read_labelled
 from models import taxonomy
 from models.categories import has_categories
-from training.config import read_config
-from training.data import add_unlabelled, read_corpus
+from models.taxonomy import Taxonomy
+from training.config import RunConfig, read_config
+from training.data import Corpus, add_unlabelled, read_corpus
 from training.production import from_production
 
 if TYPE_CHECKING:  # torch stands behind these
@@ -94,52 +95,30 @@ def train(
 
     console = Console()
     if taxonomy_file and has_categories(taxonomy_file):
-        _refuse(
-            {
-                "--texts": texts,
-                "--start": start,
-                "--from": origin,
-                "--teacher": teacher,
-                "--unlabelled": unlabelled,
-                "--emotions": emotions,
-                "--exam": exam,
-            },
-            "with a taxonomy of categories",
-        )
+        others = ("texts", "start", "origin", "teacher", "unlabelled", "emotions", "exam")
+        _refuse(*others, where="with a taxonomy of categories")
         _train_own(taxonomy_file, data, config_file, stage, output, console)
         return
-    _refuse({"--stage": stage}, "without a taxonomy of categories")
+    _refuse("stage", where="without a taxonomy of categories")
     if not data:
         raise click.UsageError("--data is missing: labelled comments, or a --taxonomy of categories")
     config = read_config(config_file)
     tax = taxonomy.load(taxonomy_file) if taxonomy_file else taxonomy.load()
-    settings, files = config.data, labelled_files(data)
-    with ExitStack() as held:
-        corrections = None
-        if origin:
-            _refuse({"--start": start}, "with --from production, which starts from the model in force")
-            start, corrections = held.enter_context(from_production(tenant))
-        corpus = read_corpus(
-            files,
-            tax,
-            share=settings.held_out,
-            seed=config.seed,
-            limit=settings.limit,
-            texts=texts,
-            production=corrections,
-        )
+    if origin:
+        _refuse("start", where="with --from production, which starts from the model in force")
+    corpus, in_force = _read(data, tax, config, texts, tenant if origin else None)
     if corpus.gone:
         console.print(f"{corpus.gone} corrected comments of --data are no longer in the store: left out")
     tests = read_labelled(exam, tax) if exam else []
     barred = [comment.text for comment in tests]
-    add_unlabelled(corpus, unlabelled, emotions, barred, limit=settings.unlabelled)
+    add_unlabelled(corpus, unlabelled, emotions, barred, limit=config.data.unlabelled)
     with _reporting(console) as report:
         version = run(
             corpus,
             output,
             config,
             tax=tax,
-            start=start,
+            start=in_force or start,
             teachers=teacher,
             exam=tests,
             say=console.print,
@@ -148,6 +127,26 @@ def train(
     if exam:
         click.echo(log(exam, "train", [version]), err=True)
     console.print(f"{output}: model {version}")
+
+
+def _read(
+    data: tuple[Path, ...], tax: Taxonomy, config: RunConfig, texts: tuple[Path, ...], tenant: str | None
+) -> tuple[Corpus, Path | None]:
+    """The labelled comments; with a tenant its corrections among them, and the model in force to go on from."""
+    with ExitStack() as held:
+        in_force = corrections = None
+        if tenant is not None:
+            in_force, corrections = held.enter_context(from_production(tenant))
+        corpus = read_corpus(
+            labelled_files(data),
+            tax,
+            share=config.data.held_out,
+            seed=config.seed,
+            limit=config.data.limit,
+            texts=texts,
+            production=corrections,
+        )
+    return corpus, in_force
 
 
 def _train_own(
@@ -168,8 +167,10 @@ def _train_own(
     console.print(f"{output}: model {version}")
 
 
-def _refuse(options: dict[str, object], where: str) -> None:
-    given = [name for name, value in options.items() if value]
+def _refuse(*names: str, where: str) -> None:
+    context = click.get_current_context()
+    options = [option for option in context.command.params if option.name in names]
+    given = [option.opts[0] for option in options if context.params[str(option.name)]]
     if given:
         raise click.UsageError(f"{', '.join(given)} cannot be used {where}")
 
