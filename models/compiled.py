@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import tempfile
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,12 +22,14 @@ import openvino as ov
 
 _MOST = 8
 """Models that are kept; the one made first goes first."""
+_ALONE = threading.Lock()
+"""Around a kept model OpenVINO sets the process's locale to C and back: two threads at once would leave it there."""
 
 
 def compiled(core: ov.Core, file: Path, settings: Mapping[str, Any], kept: Path | None) -> ov.CompiledModel:
     """The model of a file, from the folder `kept` if it is there. Raises `RuntimeError` as OpenVINO does."""
     if kept is not None:
-        with suppress(OSError):
+        with suppress(OSError), _ALONE:
             return _from(kept, core, file, settings)
     return core.compile_model(file, "CPU", dict(settings))
 

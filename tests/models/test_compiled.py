@@ -1,6 +1,8 @@
 """What OpenVINO made of a model is kept, shared, and never in the way."""
 
+import locale
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +58,14 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     left = {place.name for place in tmp_path.iterdir()}
     assert len(left) == 8
     assert {"old-0", "old-1"}.isdisjoint(left)
+
+
+def test_threads_leave_the_locale_as_it_is(tmp_path: Path) -> None:
+    said(tmp_path)
+    before = locale.setlocale(locale.LC_ALL, None)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(said, [tmp_path] * 8))
+    assert locale.setlocale(locale.LC_ALL, None) == before
 
 
 def test_the_folder_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from tests.service.jobs.conftest import jsonl
 
 pytestmark = pytest.mark.slow
 ROOT = Path(models.__file__).parents[1]
-MANY = 4_000
+MANY = 3_000
 """Rows of a file: so many batches that a kill after the first one is before the last on any machine."""
 ROWS: list[dict[str, Any]] = [{"id": f"r{i}", "text": "Agent was kind. " * 3} for i in range(MANY)]
 
@@ -115,7 +115,7 @@ def test_a_killed_backfill_goes_on_at_once(engine: Engine, settings: Settings, t
     assert 0 < stored < MANY
     with command(settings, "backfill", str(file)) as second:
         out, _ = second.communicate(timeout=60)
-    assert b"4,000 created, 0 replayed, 0 replaced, 0 failed" in out
+    assert b"3,000 created, 0 replayed, 0 replaced, 0 failed" in out
     assert counted(engine) == MANY
 
 
