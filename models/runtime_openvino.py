@@ -5,11 +5,11 @@ import queue
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 
 from models.compiled import compiled
 from models.errors import ArtifactError
 from models.heads import Scores
+from models.openvino_alone import ov
 from models.packing import Batch
 
 _NAMES = ("ids", "segments", "positions", "windows", "pooling")

@@ -2,6 +2,8 @@
 
 import locale
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +68,16 @@ def test_threads_leave_the_locale_as_it_is(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(said, [tmp_path] * 8))
     assert locale.setlocale(locale.LC_ALL, None) == before
+
+
+def test_nothing_is_reported_to_elsewhere(tmp_path: Path) -> None:
+    code = "import sys, models; models.load(); print(any('telemetry.' in name for name in sys.modules))"
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(DEFAULT.parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_the_folder_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
