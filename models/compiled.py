@@ -22,6 +22,8 @@ from models.openvino_alone import ov
 
 _MOST = 8
 """Models that are kept; the one made first goes first."""
+_OURS = "openvino-"
+"""How the names of ours begin: what else is in the folder is somebody else's."""
 _ALONE = threading.Lock()
 """Around a kept model OpenVINO sets the process's locale to C and back: two threads at once would leave it there."""
 
@@ -44,7 +46,9 @@ def _from(kept: Path, core: ov.Core, file: Path, settings: Mapping[str, Any]) ->
         # Another process may have been first, and its work is as good.
         with suppress(OSError):
             os.rename(scratch, place)
-    _prune(kept)
+    # … or be clearing up as well.
+    with suppress(OSError):
+        _prune(kept)
     return model
 
 
@@ -58,10 +62,10 @@ def _name(core: ov.Core, file: Path, settings: Mapping[str, Any]) -> str:
     machine = [platform.node(), core.get_property("CPU", "FULL_DEVICE_NAME"), ov.get_version()]
     of_file = [str(file.resolve()), about.st_size, about.st_mtime_ns]
     parts = json.dumps([machine, of_file, sorted(settings.items())])
-    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+    return _OURS + hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 def _prune(kept: Path) -> None:
-    made = sorted(kept.iterdir(), key=lambda place: place.stat().st_mtime, reverse=True)
+    made = sorted(kept.glob(f"{_OURS}*"), key=lambda place: place.stat().st_mtime, reverse=True)
     for place in made[_MOST:]:
         shutil.rmtree(place, ignore_errors=True)

@@ -52,14 +52,15 @@ def test_a_folder_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
     assert said(file / "below") == said()
 
 
-def test_only_the_newest_are_kept(tmp_path: Path) -> None:
-    for number in range(9):
-        (tmp_path / f"old-{number}").mkdir()
-        os.utime(tmp_path / f"old-{number}", (number, number))
+def test_only_the_newest_of_ours_are_kept(tmp_path: Path) -> None:
+    for name in ("openvino-", "another's-"):
+        for number in range(9):
+            (tmp_path / f"{name}{number}").mkdir()
+            os.utime(tmp_path / f"{name}{number}", (number, number))
     models.load(DEFAULT, compiled=tmp_path)
     left = {place.name for place in tmp_path.iterdir()}
-    assert len(left) == 8
-    assert {"old-0", "old-1"}.isdisjoint(left)
+    assert len(left) == 8 + 9
+    assert {"openvino-0", "openvino-1"}.isdisjoint(left)
 
 
 def test_threads_leave_the_locale_as_it_is(tmp_path: Path) -> None:
