@@ -20,6 +20,7 @@ class Data:
     held_out: float
     limit: int
     unlabelled: int
+    variations: int
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from models.network import Network
 from models.packing import Batch, collate
 from models.pipeline import Pipeline, read
 from models.runtime_openvino import OpenVinoRuntime
+from models.schema import Comment
 from models.taxonomy import Taxonomy
 from models.weights import load_weights, round_weights, save_weights
 from training.calibrate import calibrate
@@ -35,6 +37,7 @@ from training.examples import Example, make_examples, make_unlabelled
 from training.export import SAMPLES, agreement, export_onnx
 from training.loop import Progress, Report, Trainer, predict
 from training.teaching import taught
+from training.variations import WORDS, near_words, vary
 
 Say = Callable[[str], None]
 _SOFT = "soft.safetensors"
@@ -71,7 +74,9 @@ def train(
     tax, shape = tax or taxonomy.load(), shape_of(base, architecture, config.network, more=len(emoji))
     windows = Windows(tokenizer, shape)
     fingerprint = _fingerprint(corpus, config, [start] if start else [], teachers)
-    training = _examples(corpus, windows, tax, output, teachers, fingerprint, config, say)
+    varied = _variations(corpus, base, tokenizer, config) if teachers else []
+    plenty = replace(corpus, unlabelled=[*corpus.unlabelled, *varied])
+    training = _examples(plenty, windows, tax, output, teachers, fingerprint, config, say)
     held = make_examples(corpus.held_out, windows, tax)
     say(f"{len(training)} comments to train on, {len(held)} held out")
 
@@ -153,6 +158,14 @@ def _examples(
     return taught(
         examples, worded, teachers, output / _SOFT, threads=threads, fingerprint=fingerprint, say=say
     )
+
+
+def _variations(corpus: Corpus, base: Path, tokenizer: Tokenizer, config: RunConfig) -> list[Comment]:
+    if not config.data.variations:
+        return []
+    near = near_words(tokenizer, encoder_weights(base)[WORDS])
+    comments = [labelled.comment for labelled in corpus.training]
+    return vary(comments, count=config.data.variations, near=near, seed=config.seed)
 
 
 def _samples(training: Sequence[Example], seed: int) -> list[Batch]:
