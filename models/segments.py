@@ -10,27 +10,33 @@ spans "Agent was kind" and "nobody ever fixed my bill".
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 MAX_SPAN = 300  # code points; longer clauses are cut at a comma or a blank
 
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|mr|mrs|ms|dr|st|no|approx|inc|ltd|a\.m|p\.m)|\b[a-z])\.$", re.I
 )
+_LONGEST_ABBREVIATION = len("approx.") + 1  # with what stands before it
+# A run of signs or blanks is looked at once, from its first (lookbehind), and not given up sign by sign (possessive):
+# else 100,000 commas would take minutes.
 _SENTENCE_END = re.compile(
-    r"[.!?…]+[\"')\]]*(?=\s)"  # a mark before a blank
-    r"|(?<=[a-z]{2})[.!?]+(?=[A-Z][a-z])"  # a mark with the blank forgotten: "at night.So we left"
-    r"|\.{2,}(?=\w)"
-    r"|\s*\n\s*(?:[-*•·]\s+)?"
-    r"|\s[•·]\s"
+    r"(?<![.!?…])[.!?…]++[\"')\]]*+(?=\s)"  # a mark before a blank
+    r"|(?<=[a-z]{2})[.!?]++(?=[A-Z][a-z])"  # a mark with the blank forgotten: "at night.So we left"
+    r"|(?<!\.)\.{2,}+(?=\w)"
+    r"|(?<!\s)[^\S\n]*+\n\s*+(?:[-*•·]\s++)?"
+    r"|\s[•·](?=\s)"
 )
 _CLAUSE_BREAK = re.compile(
-    r"\s*;\s*"
-    r"|\s+-{1,2}\s+"
-    r"|[,\s]+(?:and\s+)?(?:but|however|although|though|even\s+though|whereas|nevertheless|unfortunately)\b,?\s+"
-    r"|,\s*(?:yet|except|while|despite)\b\s+"
-    r"|,\s*(?:and|so|then|or)\s+",
+    r"(?:(?<!\s)\s++)?;\s*+"
+    r"|(?<!\s)\s++-{1,2}\s++"
+    r"|(?<![,\s])[,\s]++(?:and\s++)?"
+    r"(?:but|however|although|though|even\s++though|whereas|nevertheless|unfortunately)\b,?\s++"
+    r"|,\s*+(?:yet|except|while|despite)\b\s++"
+    r"|,\s*+(?:and|so|then|or)\s++",
     re.I,
 )
+_WORD = re.compile(r"\S++")
 # "Although the room was small, the staff …": the contrast leads and a comma divides.
 _LEADING_CONTRAST = re.compile(
     r"\s*(?:although|though|even though|while|whilst|despite)\b[^,;]{8,160}?(,\s+)", re.I
@@ -64,9 +70,14 @@ def clauses(text: str) -> list[Span]:
 
 def _sentence_breaks(text: str) -> Iterator[tuple[int, int]]:
     for match in _SENTENCE_END.finditer(text):
-        if match.group().startswith(".") and _ABBREVIATION.search(text, 0, match.start() + 1):
+        if match.group().startswith(".") and _abbreviates(text, match.start() + 1):
             continue
         yield match.end(), match.end()
+
+
+def _abbreviates(text: str, end: int) -> bool:
+    """Whether the full stop before `end` is one of an abbreviation."""
+    return _ABBREVIATION.search(text, max(0, end - _LONGEST_ABBREVIATION), end) is not None
 
 
 def _clause_breaks(text: str, sentence: Span) -> Iterator[tuple[int, int]]:
@@ -77,10 +88,14 @@ def _clause_breaks(text: str, sentence: Span) -> Iterator[tuple[int, int]]:
     for match in _CLAUSE_BREAK.finditer(text, after, sentence.end):
         weak = bool(_WEAK.search(match.group()))
         needed = 3 if weak else 2
-        left, right = text[after : match.start()], text[match.end() : sentence.end]
-        if len(left.split()) >= needed and len(right.split()) >= needed:
+        if _has(needed, text, after, match.start()) and _has(needed, text, match.end(), sentence.end):
             yield match.span()
             after = match.end()
+
+
+def _has(words: int, text: str, start: int, end: int) -> bool:
+    """Whether there are so many words; no more are looked for."""
+    return sum(1 for _ in islice(_WORD.finditer(text, start, end), words)) == words
 
 
 def _cut(text: str, whole: Span, breaks: Iterator[tuple[int, int]]) -> Iterator[Span]:
@@ -111,6 +126,7 @@ def _shorten(text: str, span: Span) -> Iterator[Span]:
         cut = max(text.rfind(",", span.start, limit), text.rfind(" ", span.start, limit))
         cut = limit if cut <= span.start else cut
         yield Span(span.start, cut)
-        rest = text[cut : span.end]
-        span = Span(cut + len(rest) - len(rest.lstrip(" ,")), span.end)
+        while cut < span.end and text[cut] in " ,":
+            cut += 1
+        span = Span(cut, span.end)
     yield span

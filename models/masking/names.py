@@ -69,27 +69,27 @@ def _words() -> _Words:
 
 def names(text: str) -> Iterator[tuple[int, int]]:
     """Spans of names; first name and surname together are one."""
-    words = _words()
+    words, seen = _words(), set[tuple[int, bool]]()
     for pattern, known in ((_TITLE, False), (words.before, False), (words.weak_before, True)):
         for found in pattern.finditer(text):
-            yield from _list_at(text, found.end(), known=known)
+            yield from _list_at(text, found.end(), seen, known=known)
     for pattern in (words.greeting, words.sign_off, _DASH):
         for found in pattern.finditer(text):
             span = _name_at(text, found.end(), known=False)
             if span and _ENDS.match(text, span[1]):
                 yield span
     yield from (found.span("name") for found in words.speaks.finditer(text))
-    yield from _anywhere(text, words)
+    yield from _anywhere(text, words, seen)
 
 
-def _anywhere(text: str, words: _Words) -> Iterator[tuple[int, int]]:
+def _anywhere(text: str, words: _Words, seen: set[tuple[int, bool]]) -> Iterator[tuple[int, int]]:
     for word in _WORD.finditer(text):
         bare = _bare(word[0])
         if not word[0][0].isupper() or bare in words.never:
             continue
         sure = bare in words.first and bare not in words.ambiguous
         if sure or words.after.match(text, word.start() + len(word[0].rstrip("."))):
-            yield from _list_at(text, word.start(), known=False)
+            yield from _list_at(text, word.start(), seen, known=False)
         elif bare in words.first:
             # "Joy Barlow", but not "Joy to use".
             span = _name_at(text, word.start(), known=False)
@@ -97,9 +97,10 @@ def _anywhere(text: str, words: _Words) -> Iterator[tuple[int, int]]:
                 yield span
 
 
-def _list_at(text: str, place: int, *, known: bool) -> Iterator[tuple[int, int]]:
-    """The name that begins here, and those joined to it: "Ana, Bo and Cy"."""
-    while True:
+def _list_at(text: str, place: int, seen: set[tuple[int, bool]], *, known: bool) -> Iterator[tuple[int, int]]:
+    """The name that begins here, and those joined to it: "Ana, Bo and Cy"; none `seen` in a list before."""
+    while (place, known) not in seen:
+        seen.add((place, known))
         title = _TITLE.match(text, place)
         span = _name_at(text, title.end() if title else place, known=known and not title)
         link = _LINK.match(text, span[1]) if span else None

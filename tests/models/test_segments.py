@@ -1,11 +1,13 @@
 """Clauses are spans of the text as sent; sentences contain them."""
 
+import time
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.pipeline import MAX_TEXT
 from models.segments import MAX_SPAN, Span, clauses, sentences
 
 
@@ -70,3 +72,31 @@ def test_no_telling_word_is_lost(words: list[str]) -> None:
 
 def test_a_sentence_is_a_span_without_blanks_around() -> None:
     assert sentences("  One.  Two! ") == [Span(2, 6), Span(8, 12)]
+
+
+SIGNS = [" ", ",", ", ", ".", ". ", "...a", "!", ".'", "\t", " \n", " • ", " x," + " " * 500]
+WORDS = ["ok. ", "e.g. ", "ab.Cd", "a b; ", "a - b ", "I but ", "a b c, and ", "although "]
+
+
+@pytest.mark.parametrize("part", SIGNS + WORDS)
+def test_a_hostile_text_of_full_length_does_not_take_long(part: str) -> None:
+    """Rules that began anew at each sign took minutes for 100,000 commas."""
+    text = (part * MAX_TEXT)[:MAX_TEXT]
+    start = time.process_time()
+    clauses(text)
+    clauses(f"x{text}x")
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            'Late ...  \n\n - and cold!? "Why".. So rude.Never again',
+            ["Late", "cold", "Why", "rude", "Never again"],
+        ),
+        ("Fine • though slow;; and  -- we waited long", ["Fine", "slow", "and", "we waited long"]),
+    ],
+)
+def test_signs_in_a_row_divide_once(text: str, expected: list[str]) -> None:
+    assert quotes(text) == expected
