@@ -19,7 +19,7 @@ serve: $(VENV)/.serving  ## serve API and page (settings: LISTENWELL_…, see RE
 	$(BIN)/listenwell serve
 
 test: $(VENV)/.testing  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/.development  ## lint, format and types
 	$(BIN)/ruff check .
