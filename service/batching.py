@@ -255,14 +255,15 @@ class MicroBatcher:
             with self._lock:
                 self._on_large -= batch[0].large
                 self._speed.note(sum(chunk.weight for chunk in batch), perf_counter() - started)
-            requests = {id(chunk.request): chunk.request for chunk in batch}.values()
-            answered = sum(request.left == 0 for request in requests)
-            if len(requests) > 1 and answered:
-                queues = self._short, self._long
-                self._linger(answered, perf_counter() - started, *(queues[::-1] if batch[0].large else queues))
+            self._linger(batch, perf_counter() - started)
 
-    def _linger(self, answered: int, seconds: float, queue: _Queue, other: _Queue) -> None:
+    def _linger(self, batch: list[_Chunk], seconds: float) -> None:
         """Wait for those who were answered to ask again, while they do, and nobody else has to wait for it."""
+        requests = {id(chunk.request): chunk.request for chunk in batch}.values()
+        answered = sum(request.left == 0 for request in requests)
+        if len(requests) == 1 or not answered:
+            return
+        queue, other = (self._long, self._short) if batch[0].large else (self._short, self._long)
         now, seen = perf_counter(), queue.requests
         until, last = now + _LINGER * seconds, now + _MOST_LINGER * seconds
         everybody = min(seen + answered, NARROW.comments)

@@ -20,9 +20,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
 import models
 
 _AZURE = ("abfs", "abfss", "az")
@@ -77,7 +74,7 @@ def fetched(name: str) -> Iterator[str]:
         yield name
         return
     system, path = _opened(name)
-    if isinstance(system, LocalFileSystem):
+    if _is_local(system):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="listenwell-") as folder:
@@ -165,7 +162,7 @@ class Folder:
         """Put a file there, or another in its place."""
         system, path = _opened(self.url)
         with _told(f"{self.url}/{name}", "written", "unwritable_file"):
-            if isinstance(system, LocalFileSystem):
+            if _is_local(system):
                 _replace(Path(path) / name, content)
             else:
                 system.pipe_file(f"{path}/{name}", content)
@@ -189,10 +186,16 @@ def _split(url: str) -> tuple[str, str]:
     return scheme.lower(), rest
 
 
+def _is_local(system: Any) -> bool:
+    return "file" in system.protocol
+
+
 def _opened(name: str) -> tuple[Any, str]:
     """The file system of a name and the path in it."""
+    import fsspec  # here, since servers name no file by URL and should be up soon
+
     if not is_url(name):
-        return LocalFileSystem(), name
+        return fsspec.filesystem("file"), name
     scheme = _split(name)[0]
     package = _PACKAGES.get(scheme)
     if package is None or "::" in name:
@@ -233,7 +236,7 @@ def _fault(name: str, done: str, code: str, error: Exception, more: str = "") ->
 
 
 def _make_parent(system: Any, path: str) -> None:
-    if isinstance(system, LocalFileSystem):
+    if _is_local(system):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
 
 

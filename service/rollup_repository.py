@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
+from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from service.database import chunks
@@ -39,7 +39,7 @@ class Measure(NamedTuple):
 
 def upserter(conn: Connection) -> Any:
     """The dialect's own `insert`, which knows ON CONFLICT; SQLAlchemy has no common one."""
-    return postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    return import_module(f"sqlalchemy.dialects.{conn.dialect.name}").insert
 
 
 def apply(conn: Connection, tenant: str, delta: Mapping[RollupKey, int]) -> None:
