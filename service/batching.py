@@ -75,7 +75,7 @@ NARROW = Room(32, 8_000)
 """Some 800 tokens, two passes of the encoder: a chunk of a large request does not keep single comments waiting for
 long."""
 WIDE = Room(256, 64_000)
-"""Of chunks of large requests where nothing else waits: fuller passes, by a third faster than narrow ones."""
+"""Of chunks of large requests where nothing else waits: fuller passes, by 30 % faster than narrow ones."""
 
 
 @dataclass(frozen=True, slots=True)
