@@ -8,7 +8,8 @@
 A lane is a thread that takes what has queued whenever it is free: a comment that comes alone is read at once, and the
 busier the service, the larger the batches. Right behind a batch of several requests a lane lingers a little, while what
 it has answered goes out and those who asked ask again: else those who ask would part into two halves that wait for each
-other, and each batch be half as large as it could be.
+other, and each batch be half as large as it could be. Where they do not ask again, since customers send and not a few
+clients in turn, waiting would only cost time, and it does not.
 
 Two queues: requests of a few short comments go first, larger ones are cut into chunks that take turns with each other
 and get every fourth batch at least; while no short one waits, many chunks go together. One comment cannot be cut, and
@@ -41,6 +42,8 @@ _GIVE_WAY = 3
 """Batches of short requests that may go before a waiting chunk of a large one."""
 _LINGER, _MOST_LINGER = 0.25, 0.75
 """How long a lane waits for the first that asks again, and for all of them, as shares of the time the batch took."""
+_PROBE = 16
+"""Where those who were answered do not ask again, it waits for nobody behind so many batches, and then once more."""
 _STEP, _LULL = 0.001, 0.003
 """How often it looks meanwhile, and how long after the last that came it waits for another, in seconds."""
 _REMEMBERED = 80_000
@@ -174,6 +177,7 @@ class MicroBatcher:
         self._short = _Queue()
         self._long = _Queue()
         self._passed_over = 0
+        self._no_lingering = 0
         self._closed = False
         self._speed = _Speed()
         self._lanes = lanes
@@ -263,15 +267,20 @@ class MicroBatcher:
         answered = sum(request.left == 0 for request in requests)
         if len(requests) == 1 or not answered:
             return
+        if self._no_lingering:
+            self._no_lingering -= 1
+            return
         queue, other = (self._long, self._short) if batch[0].large else (self._short, self._long)
         now, seen = perf_counter(), queue.requests
-        until, last = now + _LINGER * seconds, now + _MOST_LINGER * seconds
+        first, until, last = seen, now + _LINGER * seconds, now + _MOST_LINGER * seconds
         everybody = min(seen + answered, NARROW.comments)
         while seen < everybody and not other.requests and now < min(until, last):
             sleep(_STEP)
             now, before, seen = perf_counter(), seen, queue.requests
-            if seen > before:
+            if seen > before and _came_back(seen - first, answered):
                 until = max(until, now + _LULL)
+        if seen < everybody and not _came_back(seen - first, answered):
+            self._no_lingering = _PROBE
 
     def _next(self) -> list[_Chunk]:
         """What a lane does next: waits for it. Nothing, once all is done and no more will come."""
@@ -311,6 +320,11 @@ class MicroBatcher:
             if complete:
                 with suppress(InvalidStateError):
                     request.future.set_result([one for one in request.analyses if one is not None])
+
+
+def _came_back(came: int, answered: int) -> bool:
+    """Whether so many come since they were answered; independent ones would be a quarter of these by then."""
+    return 2 * came >= answered
 
 
 def _thread(

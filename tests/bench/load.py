@@ -78,7 +78,7 @@ async def _ask(path: str, streams: Streams, bodies: Iterator[str], deadline: flo
         if start >= deadline:
             return
         writer.write(request(path, body))
-        status = await _answer(reader)
+        status = await answer(reader)
         outcome.latencies.append(time.perf_counter() - start)
         outcome.answered += status == 200
         outcome.refused += status != 200
@@ -91,7 +91,7 @@ def request(path: str, body: str) -> bytes:
     return f"{head}\r\n\r\n".encode() + data
 
 
-async def _answer(reader: asyncio.StreamReader) -> int:
+async def answer(reader: asyncio.StreamReader) -> int:
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     _, _, length = head.partition(b"content-length:")
     if not length:

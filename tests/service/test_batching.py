@@ -67,6 +67,32 @@ def test_what_queues_meanwhile_goes_together_and_in_order(batcher: MicroBatcher,
     assert gate.batches[1:] == [[f"{n}{part}" for n in range(5) for part in "ab"]]
 
 
+def test_a_lane_lingers_no_more_where_nobody_asks_again(
+    pipeline: models.Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Customers who send one comment each do not come back; waiting for them made the queue behind them grow."""
+    lingered = threading.Semaphore(0)
+    monkeypatch.setattr("service.batching.sleep", lambda seconds: lingered.release())
+
+    def slow(comments: Sequence[Comment], *, all_labels: bool = False) -> list[Analysis]:
+        time.sleep(0.05)
+        return pipeline.analyze(comments, all_labels=all_labels)
+
+    batcher = MicroBatcher(slow)
+    steps = []
+    for _ in range(3):
+        for future in [ask(batcher, f"{n}") for n in range(6)]:
+            future.result(20)
+        # The lane is in its next batch once this is answered: it lingers no longer.
+        ask(batcher, "alone").result(20)
+        steps.append(0)
+        while lingered.acquire(blocking=False):
+            steps[-1] += 1
+    batcher.close()
+    assert steps[0] > 0
+    assert steps[1:] == [0, 0]
+
+
 def test_answers_are_the_pipelines(pipeline: models.Pipeline) -> None:
     comments = [Comment(f"The app crashes. {'Agent was kind. ' * (n % 40)}", id=str(n)) for n in range(200)]
     batcher = MicroBatcher(pipeline.analyze, lanes=3)
