@@ -158,10 +158,12 @@ def read_for_training(
 
 
 def labelled_files(places: Iterable[Path]) -> list[Path]:
-    """Files as they are, folders as the .jsonl files in them, by name."""
-    return [
-        file for place in places for file in (sorted(place.glob("*.jsonl")) if place.is_dir() else [place])
-    ]
+    """Files as they are, folders as the .jsonl files (.gz or not) in them, by name."""
+    return [file for place in places for file in (_inside(place) if place.is_dir() else [place])]
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(file for ending in ("*.jsonl", "*.jsonl.gz") for file in folder.glob(ending))
 
 
 def label_matrix(comments: Sequence[LabelledComment], taxonomy: Taxonomy) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.gold import label_matrix, read_labelled, read_texts, touchpoint_matrix
+from evaluation.gold import label_matrix, labelled_files, read_labelled, read_texts, touchpoint_matrix
 from models import InputError, taxonomy
 from models.segments import Span
 from tests.labelled import labelled_line, twelve, write_lines
@@ -151,3 +151,10 @@ def test_labels_can_stand_off_from_their_texts(tmp_path: Path) -> None:
         read_labelled(path, TAXONOMY, {"c1": ("Rude!", None)})
     with pytest.raises(InputError, match="id: its text is not among"):
         read_labelled(path, TAXONOMY)
+
+
+def test_a_folder_is_its_labelled_files_packed_or_not(tmp_path: Path) -> None:
+    for name in ("b.jsonl.gz", "a.jsonl", "card.json", "notes.gz"):
+        (tmp_path / name).write_bytes(b"")
+    alone = tmp_path / "notes.gz"
+    assert [file.name for file in labelled_files([tmp_path, alone])] == ["a.jsonl", "b.jsonl.gz", "notes.gz"]

@@ -61,3 +61,13 @@ def test_emotions_that_lean_one_way_are_a_polarity(tmp_path: Path) -> None:
     assert found == {"grand": POSITIVE, "bah": NEGATIVE, "the train left at nine": NEUTRAL}
     with pytest.raises(InputError, match="line 1"):
         read_emotions(write(tmp_path / "f.jsonl", {"text": "x", "labels": {}}), limit=0)
+
+
+def test_praise_and_blame_are_taken_alike(tmp_path: Path) -> None:
+    emotions = ["joy"] * 20 + ["anger"] * 7 + ["neutral"] * 12
+    entries = [{"text": f"text {i}", "labels": {"emotions": [e]}} for i, e in enumerate(emotions)]
+    file = write(tmp_path / "e.jsonl", *entries)
+    for limit, each in ((0, 7), (9, 3), (11, 3), (900, 7)):
+        comments, sides = read_emotions(file, limit=limit)
+        assert len(comments) == len(sides)
+        assert [sides.count(side) for side in (NEGATIVE, NEUTRAL, POSITIVE)] == [each] * 3
