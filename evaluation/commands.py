@@ -83,9 +83,9 @@ def evaluate(
         raise TaxonomyError(
             f"model {model}: its categories are a person's own: python -m evaluation.own_categories measures those"
         )
-    comments = read_labelled(data, pipeline.taxonomy)
-    check_unseen(comments, model, data.name)
     files, known = labelled_files(train), read_texts(texts)
+    comments = read_labelled(data, pipeline.taxonomy, known)
+    check_unseen(comments, model, data.name)
     lessons = [read_for_training(path, pipeline.taxonomy, known) for path in files]
     lesson = Lesson([c for part in lessons for c in part], comments, pipeline.taxonomy, seed)
     about = {
@@ -112,8 +112,8 @@ def evaluate(
         progress.add_task("Drawing intervals", total=None)
         exam = Exam.of(comments, pipeline.taxonomy, seed=seed)
         report = build(exam, systems, about | {"left_out": left_out}, suite, checks)
-    click.echo(log(data, "evaluate", [pipeline.version]), err=True)
     written = write(report, output)
+    click.echo(log(data, "evaluate", [pipeline.version]), err=True)
     _print(report, written)
 
 

@@ -5,6 +5,7 @@ Comments are ranked by how many of their label decisions are expected to be wron
 share of comments that it is surest of.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,10 @@ COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
 @dataclass(frozen=True)
 class Point:
-    """Of the `n` surest comments, a share of `coverage` of all: one minus the micro-F1 of their labels."""
+    """Of the `n` surest comments, a share of `coverage` of all: one minus the micro-F1 of their labels.
+
+    There is no point where these comments neither hold nor were given a label: their F1 is undefined.
+    """
 
     coverage: float
     n: int
@@ -29,7 +33,7 @@ class Point:
 
 
 def risk_coverage(exam: Exam, predictions: Predictions) -> list[Point]:
-    """The curve, from all comments to the surest half; empty for a system without probabilities."""
+    """The curve, from all comments to the surest half; empty for a system without probabilities, see `Point` too."""
     if predictions.labels is None or predictions.label_probabilities is None or exam.gold.labels is None:
         return []
     order = np.argsort(expected_errors(predictions.label_probabilities, predictions.labels), kind="stable")
@@ -38,7 +42,7 @@ def risk_coverage(exam: Exam, predictions: Predictions) -> list[Point]:
     for coverage in COVERAGES:
         kept = parts[: round(coverage * len(order))]
         points.append(Point(coverage, len(kept), 1 - float(scores.micro_f1(kept.sum(axis=0)))))
-    return points
+    return [point for point in points if not math.isnan(point.risk)]
 
 
 def review(exam: Exam, predictions: Predictions) -> dict[str, Estimate]:

@@ -131,8 +131,8 @@ def _label_error(exam: Exam, gold: Flags, chances: Floats) -> Estimate:
 
 
 def _review(exam: Exam, predictions: Predictions) -> Result | None:
-    curve = risk_coverage(exam, predictions)
-    return Result(measures=review(exam, predictions), curve=curve) if curve else None
+    measures, curve = review(exam, predictions), risk_coverage(exam, predictions)
+    return Result(measures=measures, curve=curve) if measures or curve else None
 
 
 TASKS = (

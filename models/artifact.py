@@ -141,10 +141,21 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise ArtifactError(f"model {path.name}: {MANIFEST} cannot be read: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ArtifactError(f"model {path.name}: {MANIFEST}: not of format {FORMAT}")
-    absent = sorted(set(CONTENT) - set(manifest.get("files", {})))
+    _check_manifest(path, manifest.get("version"), manifest.get("files"))
+    return manifest
+
+
+def _check_manifest(path: Path, version: Any, files: Any) -> None:
+    """Whether all is there that is read of a manifest, and of its type."""
+    if not isinstance(version, str) or not isinstance(files, dict):
+        raise ArtifactError(f"model {path.name}: {MANIFEST}: it has no version or no list of files")
+    absent = sorted(set(CONTENT) - set(files))
     if absent:
         raise ArtifactError(f"model {path.name}: {MANIFEST} does not list {', '.join(absent)}")
-    return manifest
+    for name, entry in files.items():
+        known = entry if isinstance(entry, dict) else {}
+        if not isinstance(known.get("sha256"), str) or type(known.get("bytes")) is not int:
+            raise ArtifactError(f"model {path.name}: {MANIFEST}: {name} needs its sha256 and its bytes")
 
 
 def _check(path: Path, name: str, entry: Mapping[str, Any]) -> None:

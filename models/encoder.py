@@ -62,7 +62,9 @@ class Windows:
     def _windows(self, reading: Reading, text: Encoding, question: Encoding) -> Iterator[Window]:
         asked = question.ids[: self._config.max_question_tokens]
         room = self._config.max_tokens - _SPECIAL - len(asked)
-        pieces = [piece[:room] for piece in _pieces(reading, text)]
+        pieces = _pieces(reading, text)
+        if any(len(piece) > room for piece in pieces):
+            pieces = _fitted(pieces, reading, text, room)
         window: list[list[int]] = []
         count = 0
         for piece in pieces:
@@ -132,3 +134,18 @@ def _pieces(reading: Reading, text: Encoding) -> list[list[int]]:
             place += 1
         pieces[place].append(token)
     return pieces
+
+
+def _fitted(pieces: list[list[int]], reading: Reading, text: Encoding, room: int) -> list[list[int]]:
+    """The pieces, those that exceed the room without what lies before their clause, and cut where that is not enough.
+
+    Hundreds of dashes before a clause would else leave no room for its words.
+    """
+    ends = [end for _, end in text.offsets]
+    fitted, first = [], 0
+    for span, piece in zip(reading.spans, pieces, strict=True):
+        own = ends[first : first + len(piece)]
+        first += len(piece)
+        before = sum(end <= span.start for end in own) if len(piece) > room else 0
+        fitted.append(piece[before : before + room])
+    return fitted

@@ -67,23 +67,21 @@ class Listenwell:
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "model.txt").write_text(self.model, encoding="utf-8")
-        if self.model == "weightless":
-            return
-        source = DEFAULT if self.model == "default" else Path(self.model)
         target = folder / _FOLDER
-        target.mkdir(exist_ok=True)
-        for name in (*CONTENT, *PAPERS, MANIFEST):
-            if (source / name).exists():
-                shutil.copyfile(source / name, target / name)
+        if self.model == "weightless":
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            _copy(DEFAULT if self.model == "default" else Path(self.model), target)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Listenwell":
         """Load what `to_disk` saved. Raises `ArtifactError` if the model was altered meanwhile."""
         folder = ensure_path(path)
         stored = folder / _FOLDER
         name = (folder / "model.txt").read_text(encoding="utf-8")
-        if stored.is_dir():
+        held = name != "weightless" and stored.is_dir()
+        if held:
             open_artifact(stored)
-        self.model = str(stored) if stored.is_dir() else name
+        self.model = str(stored) if held else name
         self.__dict__.pop("pipeline", None)
         return self
 
@@ -98,6 +96,17 @@ def make_listenwell(nlp: Language, name: str, model: str, runtime: Runtime) -> L
     Doc.set_extension("question", default=None, force=True)
     Doc.set_extension("analysis", getter=_analysis, force=True)
     return Listenwell(model, runtime)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Make `target` hold the files of a model and, of a model that was there before, none."""
+    if source.exists() and target.exists() and source.samefile(target):
+        return  # it is saved where it was loaded from
+    target.mkdir(exist_ok=True)
+    for name in (*CONTENT, *PAPERS, MANIFEST):
+        (target / name).unlink(missing_ok=True)
+        if (source / name).exists():
+            shutil.copyfile(source / name, target / name)
 
 
 def _analysis(doc: Doc) -> Analysis | None:

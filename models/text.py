@@ -22,7 +22,13 @@ _BARE_ANSWERS = frozenset("nothing|none|no|nil|nope|not really|nothing really|no
 _ASKS_FOR_FAULTS = re.compile(
     r"\b(improv\w*|better|chang\w*|wrong|dislik\w*|least|dissatisf\w*|problem\w*)\b", re.I
 )
-_ASKS_FOR_PRAISE = re.compile(r"\b(good|well|best|like|liked|enjoy\w*|satisf\w*|right)\b", re.I)
+_ASKS_FOR_PRAISE = re.compile(
+    r"\b(good|well|best|like|liked|enjoy\w*|satisf\w*"
+    r"|(?:go|goes|going|went|do|does|doing|did|done|get|gets|getting|got)(?:\s+(?:it|things))?\s+right)\b",
+    re.I,
+)
+# "Anything else you would like to add?" asks for neither, no more than "Is this the right number?": "No" says nothing.
+_WISH = re.compile(r"(?:\bwould|'d)(?:\s+\w+){0,2}\s+like\b", re.I)
 
 
 class Content(Enum):
@@ -63,7 +69,9 @@ def content_of(text: str, question: str | None = None) -> Content:
 
 def asks_for_a_side(question: str | None) -> bool:
     """Whether the question asks for what is good or what is bad, so that "nothing" is an answer."""
-    return bool(question and (_ASKS_FOR_FAULTS.search(question) or _ASKS_FOR_PRAISE.search(question)))
+    if not question:
+        return False
+    return bool(_ASKS_FOR_FAULTS.search(question) or _ASKS_FOR_PRAISE.search(_WISH.sub("", question)))
 
 
 def _clean_sign(char: str) -> str:

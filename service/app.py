@@ -54,7 +54,7 @@ from service.routes import (
 from service.routes.given import Parts, from_our_own_pages
 from service.settings import Settings
 from service.shadow.reading import Shadow
-from service.straight import Straight
+from service.straight import Heads, Straight
 from service.tracing import Traces
 from service.watched import Watched
 
@@ -99,6 +99,7 @@ def create_app(settings: Settings | None = None, tagger: Tagger | None = None) -
     app.include_router(emerging.page)
     app.include_router(drift.pages)
     # The last one added sees a request first.
+    app.add_middleware(Heads)
     app.add_middleware(Straight)
     app.add_middleware(Doorkeeper)
     app.add_middleware(Instruments)

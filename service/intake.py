@@ -96,7 +96,8 @@ def _flat(value: object) -> object:
 
 _Text = Annotated[str, StringConstraints(max_length=models.MAX_TEXT), BeforeValidator(_storable)]
 _Question = Annotated[str, StringConstraints(max_length=models.MAX_QUESTION), BeforeValidator(_storable)]
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""An id of a comment or a customer."""
 _Key = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_METADATA_KEY, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
@@ -129,7 +130,7 @@ class CommentIn(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     text: _Text
-    id: _Name | None = None
+    id: Name | None = None
     question: _Question | None = None
     touchpoint: Annotated[str, StringConstraints(pattern=TOUCHPOINT)] | None = None
     channel: (
@@ -138,7 +139,7 @@ class CommentIn(BaseModel):
     language: Annotated[str, StringConstraints(max_length=64, pattern=LANGUAGE)] | None = None
     occurred_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
     scores: ScoresIn | None = None
-    customer_id: _Name | None = None
+    customer_id: Name | None = None
     metadata: (
         Annotated[dict[_Key, _Value], BeforeValidator(_flat), Field(max_length=MAX_METADATA_KEYS)] | None
     ) = None

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple
 
 from models.errors import InputError
@@ -66,7 +66,7 @@ class Filters:
 
 
 class Cursor(NamedTuple):
-    """The last comment of a page; the next page goes on behind it."""
+    """The last comment, correction or job of a page; the next page goes on behind it."""
 
     occurred_at: datetime
     key: int
@@ -82,11 +82,11 @@ class Cursor(NamedTuple):
         try:
             padded = token.encode("ascii") + b"=" * (-len(token) % 4)
             time, key = base64.urlsafe_b64decode(padded).decode("ascii").split(" ")
-            cursor = cls(datetime.fromisoformat(time), int(key))
-            sound = 0 <= cursor.key < _MAX_KEY and cursor.occurred_at.tzinfo is not None
-            if not sound or cursor.encode() != token:
+            # All that is kept is in UTC; another zone could also lead out of the years that there are.
+            cursor = cls(datetime.fromisoformat(time).astimezone(UTC), int(key))
+            if not 0 <= cursor.key < _MAX_KEY or cursor.encode() != token:
                 raise ValueError(token)
-        except (ValueError, binascii.Error) as error:
+        except (ValueError, OverflowError, binascii.Error) as error:
             raise InputError("cursor: not one that this service gave", code="invalid_cursor") from error
         return cursor
 

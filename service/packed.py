@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import models
 
@@ -27,10 +27,13 @@ _BUFFER = 262_144
 
 
 class BrokenLineError(models.CommentError):
-    """A line of a file that is no row; `line` is it as far as it can be shown, None if it is too long."""
+    """A line of a file that is no row; `line` is it as far as it can be shown, None if it is too long.
 
-    def __init__(self, detail: str, *, code: str, line: str | None) -> None:
-        super().__init__(detail, code=code, field="")
+    Where a row has columns of its own, `field` may be the one at fault.
+    """
+
+    def __init__(self, detail: str, *, code: str, line: str | None, field: str = "") -> None:
+        super().__init__(detail, code=code, field=field)
         self.line = line
 
 
@@ -63,19 +66,26 @@ class Content:
             yield self.path
             return
         with (
-            tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=".unpacked-") as copy,
             self.open() as stream,
+            tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=".unpacked-", delete=False) as copy,
         ):
-            while chunk := stream.read(_BUFFER):
-                try:
-                    copy.write(chunk)
-                    copy.flush()
-                except OSError as error:
-                    # Not the file's fault: another try may find room.
-                    raise models.ListenwellError(
-                        f"no room to unpack {self.name}: {error.strerror}", code="storage_full"
-                    ) from error
-            yield Path(copy.name)
+            try:
+                self._unpack(stream, copy)
+                yield Path(copy.name)
+            finally:
+                # After a day it is swept away, as what a kill left behind is; who has it open reads on.
+                Path(copy.name).unlink(missing_ok=True)
+
+    def _unpack(self, stream: BinaryIO, copy: IO[bytes]) -> None:
+        while chunk := stream.read(_BUFFER):
+            try:
+                copy.write(chunk)
+                copy.flush()
+            except OSError as error:
+                # Not the file's fault: another try may find room.
+                raise models.ListenwellError(
+                    f"no room to unpack {self.name}: {error.strerror}", code="storage_full"
+                ) from error
 
     def lines(self) -> Iterator[tuple[int, bytes | None]]:
         """Lines with their ends, and their numbers from 1; None for a line that is longer than `MAX_LINE`."""

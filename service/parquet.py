@@ -1,5 +1,6 @@
 """Parquet: columns as in a CSV file, with `scores` and `metadata` as structs or maps where they are such."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import models
-from service.columns import FLAT, WHOLE, Columns
-from service.packed import Content
+from service.columns import FLAT, SCORES, WHOLE, Columns
+from service.packed import BrokenLineError, Content
 
 _ROWS = 1_000
 
@@ -34,8 +35,8 @@ class ParquetSource:
                     raise self._fault(f'column "{ascii(column.name)[1:-1][:60]}" is nested')
             try:
                 for batch in content.iter_batches(batch_size=_ROWS):
-                    yield from map(self._row, batch.to_pylist(maps_as_pydicts="strict"))
-            except (pa.ArrowInvalid, OSError, KeyError) as error:
+                    yield from map(self._row, _rows(batch))
+            except (pa.ArrowInvalid, UnicodeDecodeError, OSError, KeyError) as error:
                 raise self._fault("a part of it cannot be read") from error
 
     def count(self) -> int:
@@ -60,24 +61,70 @@ class ParquetSource:
         if limit is not None and size > limit:
             raise self.content.fault(f"unpacks to {size:,} bytes, the limit is {limit:,}", "file_too_large")
 
-    def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        values = {column: _value(value) for column, value in row.items()}
+    def _row(self, row: Mapping[str, Any]) -> object:
+        try:
+            return self._shaped(row)
+        except UnicodeDecodeError:
+            return self._broken(row)
+
+    def _shaped(self, row: Mapping[str, Any], errors: str = "strict") -> dict[str, Any]:
+        values = {column: _value(value, errors) for column, value in row.items()}
         present = {column: value for column, value in values.items() if value is not None}
         for column in present:
             if self.columns.field(column) in ("id", "customer_id") and isinstance(present[column], int):
                 present[column] = str(present[column])
         return self.columns.shape(present)
 
+    def _broken(self, row: Mapping[str, Any]) -> BrokenLineError:
+        line = json.dumps(self._shaped(row, "backslashreplace"), ensure_ascii=False)
+        field = next(self.columns.field(column) for column, value in row.items() if not _is_utf_8(value))
+        name = ascii(f"scores.{field}" if field in SCORES else field)[1:-1][:80]
+        return BrokenLineError(f"{name}: is not UTF-8", code="invalid_encoding", line=line, field=name)
+
     def _fault(self, detail: str) -> models.InputError:
         return self.content.fault(detail, "invalid_parquet")
 
 
-def _value(value: Any) -> Any:
-    """As JSON would have it; null and not-a-number are absent."""
+def _is_utf_8(value: Any) -> bool:
+    try:
+        _value(value)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _rows(batch: Any) -> list[dict[str, Any]]:
+    try:
+        return list(batch.to_pylist(maps_as_pydicts="strict"))
+    except UnicodeDecodeError:
+        # Nobody has looked at what a column calls text; as bytes it is judged row by row.
+        raw = pa.schema([column.with_type(_as_bytes(column.type)) for column in batch.schema])
+        return list(batch.cast(raw).to_pylist(maps_as_pydicts="strict"))
+
+
+def _as_bytes(kind: Any) -> Any:
+    """The type with bytes in the place of text."""
+    if pa.types.is_struct(kind):
+        return pa.struct([part.with_type(_as_bytes(part.type)) for part in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_as_bytes(kind.key_type), _as_bytes(kind.item_type))
+    if pa.types.is_dictionary(kind):
+        return _as_bytes(kind.value_type)
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return pa.large_binary() if text else kind
+
+
+def _value(value: Any, errors: str = "strict") -> Any:
+    """As JSON would have it; null and not-a-number are absent. Raises `UnicodeDecodeError`; see `bytes.decode`."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors)
     if isinstance(value, dict):
-        return {name: kept for name, part in value.items() if (kept := _value(part)) is not None}
+        parts = ((_value(name, errors), _value(part, errors)) for name, part in value.items())
+        return {name: part for name, part in parts if part is not None}
+    if isinstance(value, list):
+        return [_value(part, errors) for part in value]
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, float) and isnan(value):
         return None
-    return value if isinstance(value, str | int | float | list | None) else str(value)
+    return value if isinstance(value, str | int | float | None) else str(value)

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 import models
 from service import request_id
@@ -51,6 +52,7 @@ _STATUS = {
     "storage_full": 507,
 }
 _RETRY = frozenset({429, 503})
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _CODES = {404: "not_found", 405: "method_not_allowed", 500: "internal_error"}
 
 _DETAILS = {404: "there is nothing at this address", 405: "this address does not take this method"}
@@ -145,7 +147,16 @@ async def _http(request: Request, error: Exception) -> Response:
     detail = _DETAILS.get(status, str(error.detail))
     response = problem(request, status, code, detail)
     response.headers.update(error.headers or {})
+    if status == 405:
+        # The framework names the methods of one route, and an address may have several.
+        response.headers["Allow"] = ", ".join(method for method in _METHODS if _is_taken(request, method))
     return response
+
+
+def _is_taken(request: Request, method: str) -> bool:
+    # Where there is GET, HEAD is answered as well (`service.straight.Heads`).
+    asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
 async def _validation(request: Request, error: Exception) -> Response:

@@ -74,7 +74,7 @@ def contribution(record: CommentRecord, analysis: Mapping[str, Any]) -> Counter[
     """
     day = record.occurred_at.astimezone(UTC).date()
     # No two of them have a measure in common.
-    measures = {**_answers(record), **_findings(analysis), **_scores(analysis), **_changes(analysis)}
+    measures = {**_answers(record), **_findings(analysis), **_scores(analysis), **changes(analysis)}
     found = [(measure, value) for measure, value in measures.items() if value]
     places = [WHOLE, *(touchpoint.id for touchpoint in touchpoints_of(record, analysis))]
     return Counter({(place, day, measure): value for place in places for measure, value in found})
@@ -107,7 +107,7 @@ def _findings(analysis: Mapping[str, Any]) -> Counter[str]:
     return counts
 
 
-def _changes(analysis: Mapping[str, Any]) -> dict[str, int]:
+def changes(analysis: Mapping[str, Any]) -> dict[str, int]:
     """By what people's labels differ from the model's; an analysis that nobody corrected says nothing of it."""
     if "added" not in analysis:
         return {}

@@ -10,9 +10,10 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from service.corrections.tables import correction
 from service.listing import Where
 from service.rollup_repository import Total
-from service.rollups import LABEL, MODEL, SCALE, WHOLE
+from service.rollups import LABEL, MODEL, SCALE, WHOLE, changes
 from service.tables import analysis, comment, comment_touchpoint, mention
 
 Value = str | int | float | bool | None
@@ -104,6 +105,8 @@ def _grouped(
     query = sa.select(key, mention.c.label, sa.func.count()).select_from(tagged).where(wanted)
     for text, label, count in conn.execute(query.group_by(key, mention.c.label)):
         sums[called(text)][LABEL + label] += count
+    for text, in_force in conn.execute(_corrected(key, analysed(source), wanted)):
+        sums[called(text)].update(changes(in_force))
     return [(text, sums[text], min(of).date(), max(of).date()) for text, of in ends.items()]
 
 
@@ -220,6 +223,7 @@ def _read(field: str, text: str | None) -> Value:
 
 def _rows(key: sa.ColumnElement[Any], source: sa.FromClause, wanted: sa.ColumnElement[bool]) -> sa.CTE:
     """What the measures are made of, a row a comment; put down, so that each JSON value is read once."""
+    in_force = sa.type_coerce(sa.func.coalesce(analysis.c.corrected, analysis.c.body), sa.JSON)
     columns = (
         key.label("field"),
         comment.c.occurred_at,
@@ -231,11 +235,20 @@ def _rows(key: sa.ColumnElement[Any], source: sa.FromClause, wanted: sa.ColumnEl
         analysis.c.sentiment.label("side"),
         analysis.c.sentiment_score.label("sentiment"),
         analysis.c.empathy_score.label("empathy"),
-        analysis.c.body["effort", "score"].as_float().label("effort"),
-        analysis.c.body["loyalty", "score"].as_float().label("loyalty"),
-        analysis.c.body["no_content"].as_boolean().label("no_content"),
+        in_force["effort", "score"].as_float().label("effort"),
+        in_force["loyalty", "score"].as_float().label("loyalty"),
+        in_force["no_content"].as_boolean().label("no_content"),
     )
     return sa.select(*columns).select_from(source).where(wanted).cte("one").prefix_with("MATERIALIZED")
+
+
+def _corrected(
+    key: sa.ColumnElement[Any], source: sa.FromClause, wanted: sa.ColumnElement[bool]
+) -> sa.Select[Any]:
+    """What is in force where people corrected it: few, so each is looked at."""
+    theirs = comment.c.key.in_(sa.select(correction.c.comment_key))
+    said = analysis.c.corrected.is_not(None)
+    return sa.select(key, analysis.c.corrected).select_from(source).where(wanted, theirs, said)
 
 
 def _measures(of: Any) -> Iterator[tuple[str, sa.ColumnElement[Any]]]:

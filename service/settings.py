@@ -59,8 +59,8 @@ class Settings(BaseSettings):
     )
     runtime: Literal["openvino", "onnx", "torch"] = Field(
         default="openvino",
-        description="What runs the model: the same labels from the same file, openvino the fastest; torch needs the "
-        "training extra and takes a GPU if there is one.",
+        description="What runs the model: `openvino` (the fastest), `onnx`, which gives the same labels from the same "
+        "file, or `torch`, which needs the training extra and takes a GPU if there is one.",
     )
     threads: int = Field(default=1, ge=1, description="Cores that one call of the model may use.")
     compiled: Path | None = Field(
@@ -78,7 +78,8 @@ class Settings(BaseSettings):
         default=None,
         ge=1,
         description="Processes that `listenwell serve` starts to answer, each with the model in it (some "
-        "350 MB under load). If not set: one for each core that this process may use.",
+        "350 MB under load). If not set: one for each core that this process may use, or for each "
+        "`LISTENWELL_THREADS` of them.",
     )
     session_hours: int = Field(
         default=12, ge=1, le=720, description="How long a person who signed in to the page stays signed in."

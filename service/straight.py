@@ -1,13 +1,18 @@
-"""The way of live traffic: `POST /v1/analyze` without options goes straight to its endpoint.
+"""What stands last before the routes: the way of live traffic, and HEAD.
 
-The framework's search for the route and its dependencies cost a single comment more than all else that is ours. What is
-checked, answered and refused is the same, by the same functions; a call with a query goes through the framework.
+`POST /v1/analyze` without options goes straight to its endpoint. The framework's search for the route and its
+dependencies cost a single comment more than all else that is ours. What is checked, answered and refused is the same,
+by the same functions; a call with a query goes through the framework.
+
+HEAD is asked of the routes as GET, since the framework gives a route of GET no HEAD.
 """
+
+from contextlib import suppress
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import models
 from service import problems
@@ -22,7 +27,7 @@ _TOLD: tuple[type[Exception], ...] = (models.ListenwellError, *AWAY)
 
 
 class Straight:
-    """ASGI middleware, the last before the routes: behind the doorkeeper and all that watches."""
+    """ASGI middleware, behind the doorkeeper and all that watches."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -40,6 +45,46 @@ class Straight:
         except _TOLD as error:
             answer = await problems.answer(request, error)
         await answer(scope, receive, send)
+
+
+class Heads:
+    """ASGI middleware: HEAD is answered as GET is, without the body (RFC 9110, 9.3.2).
+
+    Those before it still see HEAD: they count it as what it is, and the server must know that no body will come.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, as GET where it is HEAD."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+        asked = {**scope, "method": "GET"}
+        try:
+            with suppress(_EnoughError):
+                await self.app(asked, receive, _without_body(send))
+        finally:
+            # Those that watch name requests by it.
+            scope["route"] = asked.get("route")
+
+
+class _EnoughError(Exception):
+    """Leaves a stream whose body nobody asked for."""
+
+
+def _without_body(send: Send) -> Send:
+    async def sparing(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        if message.get("more_body", False):
+            # A stream that is left is closed; one that is not would be read to its end for nothing.
+            raise _EnoughError
+
+    return sparing
 
 
 def _is_plain(scope: Scope) -> bool:

@@ -1,5 +1,6 @@
 """A small labelled set, written for the tests: how its lines are made, and twelve of them."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -35,6 +36,14 @@ def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> Path:
     """Write a JSONL file."""
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
+
+
+def stand_off(line: Mapping[str, Any]) -> dict[str, Any]:
+    """The same labels without the text that they are of."""
+    digest = hashlib.sha256(line["text"].encode()).hexdigest()
+    return {name: value for name, value in line.items() if name not in ("text", "question")} | {
+        "text_sha256": digest
+    }
 
 
 def twelve() -> list[dict[str, Any]]:

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
-from evaluation.base_encoder import base_encoder_path
+from evaluation.base_encoder import WEIGHTS, base_encoder_path
 from models import taxonomy
 from models.artifact import EncoderConfig, seal, write_config, write_json
+from models.category_network import category_network
 from models.encoder import Windows
 from models.heads import Calibration, Layout
 from models.network import Network
@@ -30,6 +32,15 @@ CONFIG = EncoderConfig(
     max_question_tokens=8,
     max_windows=4,
 )
+
+
+def write_tiny_base(folder: Path) -> Path:
+    """Write an encoder for categories, with random weights and the true tokenizer, and return its folder."""
+    (folder / "tokenizer.json").write_bytes((base_encoder_path() / "tokenizer.json").read_bytes())
+    torch.manual_seed(0)
+    weights = category_network(CONFIG, 1, context=0.3).encoder.state_dict()
+    save_file({name: value.contiguous() for name, value in weights.items()}, folder / WEIGHTS)
+    return folder
 
 
 def write_tiny_artifact(folder: Path) -> Path:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from evaluation.frozen import log
-from evaluation.gold import labelled_files, read_labelled
+from evaluation.gold import labelled_files, read_labelled, read_texts
 from models import taxonomy
 from models.categories import has_categories
 from models.taxonomy import Taxonomy
@@ -109,7 +109,7 @@ def train(
     corpus, in_force = _read(data, tax, config, texts, tenant if origin else None)
     if corpus.gone:
         console.print(f"{corpus.gone} corrected comments of --data are no longer in the store: left out")
-    tests = read_labelled(exam, tax) if exam else []
+    tests = read_labelled(exam, tax, read_texts(texts)) if exam else []
     barred = [comment.text for comment in tests]
     add_unlabelled(corpus, unlabelled, emotions, barred, limit=config.data.unlabelled)
     with _reporting(console) as report:

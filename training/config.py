@@ -3,7 +3,9 @@
 config = read_config(Path("training/runs/smoke.toml"))
 """
 
+import math
 import tomllib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -88,12 +90,31 @@ _SECTIONS: dict[str, type] = {
     "loss": Loss,
     "network": NetworkShape,
 }
+# A number may be what the words say. Comparisons refuse nan as well.
+_Limit = tuple[str, Callable[[float], bool]]
+_NOT_NEGATIVE: _Limit = ("0 or more", lambda value: 0 <= value < math.inf)
+_COUNT: _Limit = ("at least 1", lambda value: value >= 1)
+_SHARE: _Limit = ("from 0 to 1", lambda value: 0 <= value <= 1)
+# Those that are not here must not be negative.
+_LIMITS: dict[str, _Limit] = {
+    "data.held_out": ("more than 0 and less than 1", lambda value: 0 < value < 1),
+    "loop.batch_size": _COUNT,
+    "loop.warmup": _SHARE,
+    "loop.dropout": ("0 or more and less than 1", lambda value: 0 <= value < 1),
+    "loop.clip": ("more than 0", lambda value: 0 < value < math.inf),
+    "loop.unlabelled": _SHARE,
+    "loop.threads": _COUNT,
+    "network.head_size": _COUNT,
+    "network.max_windows": _COUNT,
+}
+_SPECIAL = 3  # tokens of a window beside its question and its clauses: [CLS] [SEP] [SEP]
 
 
 def read_config(file: Path | None = None) -> RunConfig:
     """The default settings with those of `file` laid over them.
 
-    Raises `InputError` (code "invalid_config") naming the setting that is unknown or of the wrong type.
+    Raises `InputError` (code "invalid_config") naming the setting that is unknown, of the wrong type or out of its
+    limits.
     """
     settings = _toml(DEFAULT)
     changes = _toml(file) if file else {}
@@ -107,7 +128,21 @@ def read_config(file: Path | None = None) -> RunConfig:
     seed = changes.get("seed", settings["seed"])
     if type(seed) is not int:
         raise _refused(file, "seed must be a whole number")
-    return RunConfig(seed=seed, **sections)
+    config = RunConfig(seed=seed, **sections)
+    _check_limits(config, file)
+    return config
+
+
+def _check_limits(config: RunConfig, file: Path | None) -> None:
+    for name in _SECTIONS:
+        for key, value in asdict(getattr(config, name)).items():
+            wanted, holds = _LIMITS.get(f"{name}.{key}", _NOT_NEGATIVE)
+            if not isinstance(value, str) and not holds(value):
+                raise _refused(file, f"{name}.{key} must be {wanted}, not {value}")
+    least = config.network.max_question_tokens + _SPECIAL + 1
+    if config.network.max_tokens < least:
+        problem = f"{least} or more, to have room beside a question, not {config.network.max_tokens}"
+        raise _refused(file, f"network.max_tokens must be {problem}")
 
 
 def _section(kind: type, default: dict[str, Any], changes: Any, name: str, file: Path | None) -> Any:

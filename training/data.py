@@ -1,6 +1,7 @@
 """Labelled files to what a run trains on and what it holds out."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -37,8 +38,16 @@ class Corpus:
 
     @property
     def fingerprint(self) -> str:
-        """Changes with any byte of any file."""
-        return " ".join(file["sha256"] for file in self.files)
+        """Changes with any byte of any file, and with which texts and questions are on which side.
+
+        The files alone do not tell: questions come from `texts`, and what the exam bars is not among the unlabelled.
+        """
+        labelled = [[one.comment for one in side] for side in (self.training, self.held_out)]
+        sides = [
+            [(one.text, one.question) for one in side] for side in (*labelled, self.polar, self.unlabelled)
+        ]
+        digest = hashlib.sha256(json.dumps(sides).encode()).hexdigest()
+        return " ".join([*(file["sha256"] for file in self.files), digest])
 
 
 def read_corpus(
@@ -105,7 +114,7 @@ def add_unlabelled(
     """Add texts without labels of ours: at most `limit` of each source, none that is labelled or in `barred`."""
     known = [labelled.text for labelled in (*corpus.training, *corpus.held_out)] + list(barred)
     for path in emotions:
-        comments, polarities = read_emotions(path, limit=limit)
+        comments, polarities = read_emotions(path, limit=limit, known=known)
         corpus.polar.extend(comments)
         corpus.polarities.extend(polarities)
         corpus.files.append(_plain_record(path, len(comments), "polarity alone"))
@@ -116,11 +125,16 @@ def add_unlabelled(
     corpus.files.extend(_plain_record(path, taken[path], "without labels") for path in unlabelled)
 
 
-def learnt_from(corpus: Corpus, models: Iterable[Path]) -> set[str]:
-    """Hashes of every text of a run, and of those that the models which it goes on from or learns from know."""
+def learnt_from(corpus: Corpus, models: Iterable[Path]) -> tuple[set[str], list[Path]]:
+    """Hashes of every text of a run, and of those that the models which it goes on from or learns from know.
+
+    Beside them the models that do not say what they learnt: where there is one, the hashes are not all.
+    """
     labelled = [one.text for one in (*corpus.training, *corpus.held_out)]
     plain = [one.text for one in (*corpus.polar, *corpus.unlabelled)]
-    return hashes_of(labelled + plain).union(*(learnt_by(model) or set() for model in models))
+    known = {model: learnt_by(model) for model in models}
+    hashes = hashes_of(labelled + plain).union(*(of_model or set() for of_model in known.values()))
+    return hashes, [model for model, of_model in known.items() if of_model is None]
 
 
 def _plain_record(path: Path, comments: int, known: str) -> dict[str, Any]:

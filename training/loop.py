@@ -34,6 +34,8 @@ from training.loss import Objective, pool, rarity_weights
 
 Report = Callable[[int, int, float], None]
 """Called after each step with the step, the number of steps and the loss."""
+CHECKPOINTS = ("checkpoint", "checkpoint.new", "checkpoint.old")
+"""The folders of a run's state: the last, the one that is being written, the one that is being removed."""
 
 
 @dataclass
@@ -65,7 +67,7 @@ class Trainer:
         self.layout = layout
         self.config = config
         self.progress = Progress()
-        self._folder = folder / "checkpoint"
+        self._folder, self._fresh, self._old = (folder / name for name in CHECKPOINTS)
         self._fingerprint = fingerprint
         self._report = report
         self._say = say
@@ -100,10 +102,15 @@ class Trainer:
         return self.progress
 
     def score(self, examples: Sequence[Example]) -> float:
-        """Mean average precision over the labels that occur: needs no threshold, weighs rare labels alike."""
+        """Mean average precision over the labels that occur: needs no threshold, weighs rare labels alike.
+
+        With no label held out, the last epoch is taken for the best.
+        """
+        columns = [c for c in range(len(self.layout.labels)) if any(each.detected[c] for each in examples)]
+        if not columns:
+            return float(self.progress.epoch)
         logits = predict(self._twin, examples, self.layout)
         truth = np.stack([example.detected for example in examples]).astype(bool)
-        columns = [c for c in range(len(self.layout.labels)) if truth[:, c].any()]
         return float(
             np.mean([average_precision(truth[:, c], logits[:, c].astype(float))[0] for c in columns])
         )
@@ -174,7 +181,7 @@ class Trainer:
         return bool(patience) and self.progress.epoch - self.progress.best_epoch > patience
 
     def _save(self, best: bool) -> None:
-        fresh = self._folder.with_name("checkpoint.new")
+        fresh = self._fresh
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
@@ -185,15 +192,21 @@ class Trainer:
             shutil.copyfile(self._folder / "best.safetensors", fresh / "best.safetensors")
         save_file(self._moments(), fresh / "optimizer.safetensors")
         record = {"fingerprint": self._fingerprint, **asdict(self.progress)}
-        (fresh / "progress.json").write_text(json.dumps(record), encoding="utf-8")
-        # A folder can't be replaced in one move: a crash between these two leaves checkpoint.new, found by _resume.
-        shutil.rmtree(self._folder, ignore_errors=True)
-        os.replace(fresh, self._folder)
+        (fresh / "progress.part").write_text(json.dumps(record), encoding="utf-8")
+        os.replace(fresh / "progress.part", fresh / "progress.json")  # last of all: what has it is whole
+        self._put_in_place()
+
+    def _put_in_place(self) -> None:
+        """A folder can't be replaced in one move; wherever this is cut off, _resume finds a whole one."""
+        shutil.rmtree(self._old, ignore_errors=True)
+        if self._folder.exists():
+            os.replace(self._folder, self._old)
+        os.replace(self._fresh, self._folder)
+        shutil.rmtree(self._old, ignore_errors=True)
 
     def _resume(self) -> None:
-        fresh = self._folder.with_name("checkpoint.new")
-        if not self._folder.exists() and (fresh / "progress.json").exists():
-            os.replace(fresh, self._folder)
+        if (self._fresh / "progress.json").exists():  # whole, and newer than what stands in its place
+            self._put_in_place()
         file = self._folder / "progress.json"
         if not file.exists():
             return

@@ -35,7 +35,7 @@ from training.emoji import add_emoji, with_emoji
 from training.encoders import encoder_weights, pretrained, shape_of
 from training.examples import Example, make_examples, make_unlabelled
 from training.export import SAMPLES, agreement, export_onnx
-from training.loop import Progress, Report, Trainer, predict
+from training.loop import CHECKPOINTS, Progress, Report, Trainer, predict
 from training.teaching import taught
 from training.variations import WORDS, near_words, vary
 
@@ -65,7 +65,7 @@ def train(
     `ArtifactError` if `start` is of another shape.
     """
     _refuse(output, config, start)
-    learnt = learnt_from(corpus, [*([start] if start else []), *teachers])
+    learnt, silent = learnt_from(corpus, [*([start] if start else []), *teachers])
     refuse_seen(exam, learnt, "the exam", "this model")
     output.mkdir(parents=True, exist_ok=True)
     base, architecture = pretrained(config.network.base, output)
@@ -73,7 +73,7 @@ def train(
     emoji = add_emoji(tokenizer)
     tax, shape = tax or taxonomy.load(), shape_of(base, architecture, config.network, more=len(emoji))
     windows = Windows(tokenizer, shape)
-    fingerprint = _fingerprint(corpus, config, [start] if start else [], teachers)
+    fingerprint = _fingerprint(corpus, config, tax, [start] if start else [], teachers)
     varied = _variations(corpus, base, tokenizer, config) if teachers else []
     plenty = replace(corpus, unlabelled=[*corpus.unlabelled, *varied])
     training = _examples(plenty, windows, tax, output, teachers, fingerprint, config, say)
@@ -100,7 +100,7 @@ def train(
     record = _record(progress, difference, same, start)
     base_name = config.network.base
     write_card(output, finished, corpus=corpus, config=config, base=base_name, training=record, exam=exam)
-    (output / LEARNT).write_text("\n".join(sorted(learnt)) + "\n", encoding="ascii")
+    _write_learnt(output, learnt, silent, say)
     seal(output)  # once more, now with the papers
     _clear(output, config)
     return finished.version
@@ -130,8 +130,17 @@ def _calibrated(
     return finished, same
 
 
+def _write_learnt(output: Path, learnt: set[str], silent: Sequence[Path], say: Say) -> None:
+    """Only a whole list is written: one that lacks a parent's texts would let them pass as unseen."""
+    if not silent:
+        (output / LEARNT).write_text("\n".join(sorted(learnt)) + "\n", encoding="ascii")
+        return
+    names = ", ".join(model.name for model in silent)
+    say(f"{LEARNT} is not written, for it would not be whole: what {names} learnt from is not known")
+
+
 def _clear(output: Path, config: RunConfig) -> None:
-    for scratch in ("checkpoint", config.network.base):
+    for scratch in (*CHECKPOINTS, config.network.base):
         shutil.rmtree(output / scratch, ignore_errors=True)
     (output / _SOFT).unlink(missing_ok=True)
 
@@ -206,9 +215,11 @@ def _begin(network: Network, base: Path, start: Path | None, emoji: Mapping[int,
         ) from error
 
 
-def _fingerprint(corpus: Corpus, config: RunConfig, *models: Sequence[Path]) -> str:
+def _fingerprint(corpus: Corpus, config: RunConfig, tax: Taxonomy, *models: Sequence[Path]) -> str:
+    """Of all that a run rests on: what was kept of one is never joined to the texts or labels of another."""
     names = [[facts_of(str(model)).version for model in group] for group in models]
-    return hashlib.sha256(json.dumps([corpus.fingerprint, config.to_dict(), names]).encode()).hexdigest()
+    parts = [corpus.fingerprint, config.to_dict(), tax.to_json(), names]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _record(progress: Progress, difference: float, same: float, start: Path | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Texts that nobody labelled by the codebook, for teachers to speak of, and texts of which only the polarity is known.
 
     texts = read_unlabelled([Path("pool.jsonl.gz")], limit=6000, known=comments)
-    texts, polarities = read_emotions(Path("goemotions.jsonl.gz"))
+    texts, polarities = read_emotions(Path("goemotions.jsonl.gz"), limit=6000, known=comments)
 
 An unlabelled line needs `id` and `text`; `question` and `source` may be there. Of each source at most `limit` texts
 are taken, chosen by a hash of the text, so that a choice stays the same when others are added.
@@ -57,14 +57,15 @@ def read_unlabelled(
     return chosen
 
 
-def read_emotions(path: Path, *, limit: int) -> tuple[list[Comment], list[int]]:
+def read_emotions(path: Path, *, limit: int, known: Collection[str]) -> tuple[list[Comment], list[int]]:
     """Texts labelled with emotions (Demszky et al. 2020), as polarities: those whose emotions all lean one way.
 
     As many of each side, at most `limit` in all: praise is twice as common there as blame, and whoever reads them is
-    not to learn that from them.
+    not to learn that from them. None whose text is, case and signs aside, in `known`.
 
     Raises `InputError` (code "invalid_texts") naming the file and the line without `text` or `labels.emotions`.
     """
+    seen = {_words(text) for text in known}
     found: dict[int, list[tuple[str, str]]] = {NEGATIVE: [], NEUTRAL: [], POSITIVE: []}
     for number, entry in _entries(path):
         try:
@@ -72,9 +73,9 @@ def read_emotions(path: Path, *, limit: int) -> tuple[list[Comment], list[int]]:
             text = str(entry["text"])
         except (KeyError, TypeError) as error:
             raise InputError(f"{path.name}, line {number}: no {error}", code="invalid_texts") from error
-        side = sides.pop() if len(sides) == 1 else None
-        if side is not None:
-            found[side].append((_order(_words(text)), text))
+        side, words = sides.pop() if len(sides) == 1 else None, _words(text)
+        if side is not None and words not in seen:
+            found[side].append((_order(words), text))
     each = min(len(texts) for texts in found.values())
     if limit:
         each = min(each, limit // len(found))

@@ -42,7 +42,10 @@ def analyze(
     with fetched(input) as file:
         source = open_source(file, columns)
         pipeline = models.load(
-            settings.model or "default", runtime=settings.runtime, threads=settings.threads
+            settings.model or "default",
+            runtime=settings.runtime,
+            threads=settings.threads,
+            compiled=settings.compiled_folder,
         )
         with delivered(output) if is_url(output) else click.open_file(output, "wb") as out:
             failed = _analyze(source, pipeline, masker, out)

@@ -31,7 +31,7 @@ def jobs() -> None:
 def list_(tenant: str) -> None:
     """The newest jobs."""
     with store(read_settings()) as engine, read(engine) as conn:
-        found = repository.page(conn, tenant, _LISTED)
+        found = repository.page(conn, tenant, _LISTED).jobs
     table = Table(*_COLUMNS, box=box.SIMPLE_HEAD, pad_edge=False)
     for job in found:
         table.add_row(*(Text(cell) for cell in _cells(job)))
@@ -58,7 +58,9 @@ def cancel(id: str, tenant: str) -> None:
         job = _find(engine, tenant, id)
         with write(engine) as conn:
             cancelled = leases.cancel(conn, tenant, id)
-        storage.remove_all(storage.folder_of(settings), job.source, job.id)
+        if cancelled:
+            # The rejects of a job that had ended are kept for their time.
+            storage.remove_all(storage.folder_of(settings), job.source, job.id)
         click.echo("cancelled" if cancelled else f"it had ended: {_find(engine, tenant, id).state}")
 
 

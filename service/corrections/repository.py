@@ -12,9 +12,9 @@ from service.corrections.tables import correction
 from service.database import chunks
 from service.listing import Cursor
 from service.review.tables import audit_draw
-from service.tables import comment
+from service.tables import analysis, comment
 
-__all__ = ["Corrections", "add", "corrected", "correction", "of", "select"]
+__all__ = ["Corrections", "add", "corrected", "correction", "in_force_of", "of", "select"]
 
 
 class Corrections(NamedTuple):
@@ -80,6 +80,19 @@ def corrected(conn: Connection, tenant: str, after: int, limit: int) -> list[tup
         .limit(limit)
     )
     return [(int(found), bool(is_drawn)) for found, is_drawn in conn.execute(query)]
+
+
+def in_force_of(conn: Connection, tenant: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What is in force of those of a tenant's comments that people corrected, by the comment's id."""
+    found: dict[str, dict[str, Any]] = {}
+    for chunk in chunks(ids):
+        query = (
+            sa.select(comment.c.id, analysis.c.corrected)
+            .join(analysis, analysis.c.comment_key == comment.c.key)
+            .where(comment.c.tenant == tenant, comment.c.id.in_(chunk), analysis.c.corrected.is_not(None))
+        )
+        found |= {id: in_force for id, in_force in conn.execute(query)}
+    return found
 
 
 def _query() -> sa.Select[Any]:

@@ -9,7 +9,7 @@ So an event is there if and only if the change is. Nothing is written where no w
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from models import Analysis
 from service.answers import rfc3339
 from service.clock import database_time
+from service.corrections import repository as corrections
 from service.corrections.correction import Correction
 from service.events import delivery_repository, webhook_repository
 from service.events.webhook_repository import Webhook
@@ -53,21 +54,35 @@ def analyzed_all(
         (pair, outcome) for pair, outcome in zip(pairs, outcomes, strict=True) if outcome != "replayed"
     ]
     if together:
-        announce(
-            conn, tenant, "comment.analyzed", (analyzed_news(*pair, outcome) for pair, outcome in together)
-        )
+        announce(conn, tenant, "comment.analyzed", _analyzed_news(conn, tenant, together))
 
 
-def analyzed_news(record: CommentRecord, analysis: Analysis, outcome: Outcome) -> News:
-    """Ids and labels: who may read the text asks for the comment."""
+def _analyzed_news(
+    conn: Connection, tenant: str, together: Sequence[tuple[tuple[CommentRecord, Analysis], Outcome]]
+) -> Iterator[News]:
+    # Of a comment that is new nobody has said anything yet.
+    again = [record.id for (record, _), outcome in together if outcome == "replaced"]
+    in_force = corrections.in_force_of(conn, tenant, again)
+    for (record, analysis), outcome in together:
+        counted = in_force.get(record.id) or analysis.to_dict()
+        yield analyzed_news(record, analysis, counted, outcome)
+
+
+def analyzed_news(
+    record: CommentRecord, analysis: Analysis, counted: Mapping[str, Any], outcome: Outcome
+) -> News:
+    """Ids and the labels in force: who may read the text asks for the comment.
+
+    `counted` is the analysis as the contract's object, or what is in force in its place.
+    """
     data = {
         "id": record.id,
         "outcome": outcome,
-        "status": analysis.status,
-        "sentiment": analysis.sentiment and analysis.sentiment.label,
-        "issues": [one.id for one in analysis.issues],
-        "strengths": [one.id for one in analysis.strengths],
-        "touchpoints": [place.id for place in touchpoints_of(record, analysis.to_dict())],
+        "status": counted["status"],
+        "sentiment": counted["sentiment"] and counted["sentiment"]["label"],
+        "issues": [one["id"] for one in counted["issues"]],
+        "strengths": [one["id"] for one in counted["strengths"]],
+        "touchpoints": [place.id for place in touchpoints_of(record, counted)],
         "review": analysis.review.needed,
         "model_version": analysis.model_version,
     }

@@ -4,22 +4,29 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from models.errors import InputError
 from service.clock import database_time
 from service.jobs.leases import is_lapsed
 from service.jobs.records import ACTIVE, Item, Job, Kind, NewJob
 from service.jobs.tables import job, job_item
+from service.listing import Cursor
 from service.rollup_repository import upserter
 from service.tables import analysis, comment
 
 _ITEM_FIELDS = tuple(field.name for field in fields(Item))
 _CHUNK = 2_000
 """Items that one transaction removes: nobody should wait long for its end."""
+
+
+class Jobs(NamedTuple):
+    """One page of jobs, the newest first, and the cursor of the next page, if there is one."""
+
+    jobs: list[Job]
+    next_cursor: str | None
 
 
 def create(conn: Connection, new: NewJob) -> Job:
@@ -56,15 +63,18 @@ def find_active(conn: Connection, tenant: str, kind: Kind, digest: str) -> Job |
     return _one(conn, same & job.c.state.in_(ACTIVE))
 
 
-def page(conn: Connection, tenant: str, limit: int, after: str | None = None) -> list[Job]:
-    """Jobs, newest first, those before the job `after`. Raises `InputError` (`invalid_cursor`)."""
+def page(conn: Connection, tenant: str, limit: int, cursor: str | None = None) -> Jobs:
+    """A page of a tenant's jobs; the last one of the page before may be gone by now.
+
+    Raises `InputError` (`invalid_cursor`) if `cursor` is not one that an earlier page gave.
+    """
     wanted = job.c.tenant == tenant
-    if after is not None:
-        last = conn.scalar(sa.select(job.c.key).where(wanted, job.c.id == after))
-        if last is None:
-            raise InputError("cursor: not one that this service gave", code="invalid_cursor")
-        wanted &= job.c.key < last
-    return list(_jobs(conn, wanted, limit))
+    if cursor is not None:
+        wanted &= job.c.key < Cursor.decode(cursor).key
+    rows = list(_jobs(conn, wanted, limit + 1))
+    found = rows[:limit]
+    more = len(rows) > limit
+    return Jobs(found, Cursor(found[-1].created_at, found[-1].key).encode() if more else None)
 
 
 def delete(conn: Connection, key: int) -> bool:

@@ -30,7 +30,8 @@ from service.settings import Settings
 _POLL = 1.0
 _SWEEP = 600.0
 _RETRY_AFTER = 60.0
-"""Seconds before a job is tried again that failed for a reason of ours, such as a missing model."""
+"""Seconds before what failed for a reason of ours, such as a missing model or a full disk, is tried again."""
+_IN_THE_WAY: tuple[type[Exception], ...] = (*AWAY, OSError)
 
 log = logging.getLogger("listenwell.jobs")
 
@@ -56,7 +57,7 @@ class Worker:
         self.owner = new_owner()
         self._load = load
         self._tagger: Tagger | None = None
-        self._swept = float("-inf")
+        self._due = float("-inf")
 
     def run(self) -> None:
         """Work until told to stop; a batch at hand is finished and its job given back."""
@@ -69,15 +70,24 @@ class Worker:
                 self.stop.wait(_POLL)
 
     def step(self) -> bool:
-        """Work on one job, if there is one; else clear up now and then. False if there was nothing to do."""
+        """Clear up where that is due, and work on one job. False if there was none."""
+        self._tidy()
         job = self._claim()
-        if job is not None:
-            self._work(job)
-            return True
-        if time.monotonic() - self._swept > _SWEEP:
-            self._swept = time.monotonic()
+        if job is None:
+            return False
+        self._work(job)
+        return True
+
+    def _tidy(self) -> None:
+        """Every ten minutes, whatever there is to do. What stands in its way is no job's fault and ends none."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + _SWEEP
+        try:
             clear(self.engine, self.settings)
-        return False
+        except _IN_THE_WAY as error:
+            self._due = time.monotonic() + _RETRY_AFTER
+            log.error("what is no longer kept is not cleared away yet: %s", getattr(error, "orig", error))
 
     def _claim(self) -> Job | None:
         with read(self.engine) as conn:
@@ -94,7 +104,7 @@ class Worker:
     def _work(self, job: Job) -> None:
         log.info("job %s: from row %d", job.id, job.position)
         try:
-            check = AsSent(storage.folder_of(self.settings) / job.source, job)
+            check = self._between(job)
             run = Run(self.engine, job, self.owner, self._ready(), self.settings, stop=self.stop, check=check)
             state = run.work()
         except (LeaseLost, Stopped) as error:
@@ -108,6 +118,16 @@ class Worker:
         log.info("job %s: %s at row %d", job.id, state, run.position)
         if state != "queued":
             storage.remove(storage.folder_of(self.settings), job.source)
+
+    def _between(self, job: Job) -> Callable[[], models.InputError | None]:
+        """What is asked before each batch, when no transaction is open: a job may take longer than ten minutes."""
+        sent = AsSent(storage.folder_of(self.settings) / job.source, job)
+
+        def check() -> models.InputError | None:
+            self._tidy()
+            return sent()
+
+        return check
 
     def _ready(self) -> Tagger:
         if self._tagger is None:

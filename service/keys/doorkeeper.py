@@ -29,7 +29,7 @@ from service.waiting import run
 SIGN_IN = "/sign-in"
 OPEN = frozenset({"/healthz", "/readyz", SIGN_IN, "/static/listenwell.css"})
 """Who asks for these is nobody's business; none of them tells anything of a comment."""
-_BY_METHOD: dict[str, KeyScope] = {"GET": "read", "HEAD": "read", "OPTIONS": "read", "DELETE": "admin"}
+_BY_METHOD: dict[str, KeyScope] = {"GET": "read", "OPTIONS": "read", "DELETE": "admin"}
 # What is not as its method says: method, address (the whole of it), scope.
 _OTHERWISE: tuple[tuple[str, str, KeyScope], ...] = (
     ("GET", r"/metrics", "metrics"),
@@ -47,6 +47,8 @@ def needed(method: str, path: str) -> KeyScope:
     >>> needed("GET", "/v1/comments"), needed("POST", "/v1/comments"), needed("DELETE", "/v1/comments/a")
     ('read', 'write', 'admin')
     """
+    # It is answered as GET is.
+    method = "GET" if method == "HEAD" else method
     for one, address, scope in _OTHERWISE:
         if method == one and re.fullmatch(address, path):
             return scope

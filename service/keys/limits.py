@@ -1,22 +1,35 @@
 """How much a key may do: requests a minute, comments a day, counted in the database for all processes together.
 
-Windows are fixed: a minute and a day begin when the database's clock (UTC) says so. A request that is refused
-is not counted. A key without limits writes nothing.
+Windows are fixed: a minute and a day begin when the database's clock (UTC) says so. What a limit refuses is not
+counted, and comments of a request that fails otherwise are given back (`Meter.unless_refused`). A key without
+limits writes nothing.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from models.errors import InputError
-from service.database import read, write
+from service.database import AWAY, read, write
 from service.keys import repository
 from service.keys.key import Key
 
 Measure = Literal["requests", "comments"]
 _SECONDS: dict[Measure, int] = {"requests": 60, "comments": 86_400}
 _WINDOW: dict[Measure, str] = {"requests": "a minute", "comments": "a day (UTC)"}
+log = logging.getLogger("listenwell")
+
+
+class _Taken(NamedTuple):
+    """What was counted, and in the window of when."""
+
+    measure: Measure
+    amount: int
+    started: int
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,7 @@ class Meter:
         self._engine = engine
         self._key = key
         self.standing: Standing | None = None
+        self._taken: list[_Taken] = []
 
     @property
     def key_id(self) -> str | None:
@@ -67,8 +81,33 @@ class Meter:
                 used = repository.usage(conn, self._key.id, measure, seconds=seconds)
             self.standing = _standing(most, used)
             raise _refused(measure, amount, self.standing)
+        self._taken.append(_Taken(measure, amount, used.started))
         # What is told of by itself is the limit on requests, which every call has.
         self.standing = self.standing or _standing(most, used)
+
+    def give_back(self, measure: Measure) -> None:
+        """Count no longer what was taken, once. While the database is away it stays counted."""
+        given = [one for one in self._taken if one.measure == measure]
+        self._taken = [one for one in self._taken if one.measure != measure]
+        if self._engine is None or self._key is None or not given:
+            return
+        if not self.limits("requests"):
+            self.standing = None
+        try:
+            with write(self._engine) as conn:
+                for _, amount, started in given:
+                    repository.give_back(conn, self._key.id, measure, amount, started=started)
+        except AWAY as error:
+            log.warning("key %s: %s stay counted: %s", self._key.id, measure, type(error).__name__)
+
+    @contextmanager
+    def unless_refused(self, measure: Measure) -> Iterator[None]:
+        """Give back what was taken if the block raises, whatever it is: the request is not answered then."""
+        try:
+            yield
+        except BaseException:
+            self.give_back(measure)
+            raise
 
     def _most(self, measure: Measure) -> int | None:
         if self._key is None:

@@ -22,10 +22,11 @@ _KEY_FIELDS = tuple(field.name for field in fields(Key))
 
 
 class Usage(NamedTuple):
-    """What is counted in a window, and in how many seconds the window ends."""
+    """What is counted in a window, in how many seconds the window ends, and when it began (0: not yet)."""
 
     used: int
     ends_in: int
+    started: int = 0
 
 
 # Asked at every request: to put a statement together takes longer than to run it.
@@ -111,20 +112,30 @@ def take(
     count = sa.case((later, insert.excluded.count), else_=key_usage.c.count + insert.excluded.count)
     statement = insert.on_conflict_do_update(
         index_elements=key_usage.primary_key, set_={"started": started, "count": count}, where=count <= most
-    ).returning(key_usage.c.count, key_usage.c.started + seconds - now)
+    ).returning(key_usage.c.count, key_usage.c.started + seconds - now, key_usage.c.started)
     row = conn.execute(statement).first()
-    return None if row is None else Usage(row[0], row[1])
+    return None if row is None else Usage(*row)
+
+
+def give_back(conn: Connection, key_id: str, measure: str, amount: int, *, started: int) -> None:
+    """Count this amount no longer. Where the window it was taken in is over, that of now is left as it is."""
+    conn.execute(
+        key_usage.update()
+        .where(key_usage.c.key_id == key_id, key_usage.c.measure == measure)
+        .where(key_usage.c.started == started, key_usage.c.count >= amount)
+        .values(count=key_usage.c.count - amount)
+    )
 
 
 def usage(conn: Connection, key_id: str, measure: str, *, seconds: int) -> Usage:
     """What is counted in the window of now."""
     now = _seconds(conn.dialect.name)
     row = conn.execute(
-        sa.select(key_usage.c.count, key_usage.c.started + seconds - now).where(
+        sa.select(key_usage.c.count, key_usage.c.started + seconds - now, key_usage.c.started).where(
             key_usage.c.key_id == key_id, key_usage.c.measure == measure
         )
     ).first()
-    return Usage(row[0], row[1]) if row is not None and row[1] > 0 else Usage(0, seconds)
+    return Usage(*row) if row is not None and row[1] > 0 else Usage(0, seconds)
 
 
 def secret(conn: Connection, name: str) -> str:

@@ -15,6 +15,7 @@ from service import repository as comments
 from service.clock import database_time
 from service.corrections.correcting import correct
 from service.corrections.correction import NewCorrection, Source, verdicts
+from service.intake import Name
 from service.records import StoredComment
 from service.review import audit_repository, repository
 from service.review.lots import lot, salt
@@ -30,7 +31,7 @@ class AnswerIn(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     stream: Stream
-    id: str
+    id: Name
     present: list[str] = Field(default_factory=list, max_length=500)
     absent: list[str] = Field(default_factory=list, max_length=500)
     sentiment: Any = Field(None, description="As in a correction; null if not judged.")

@@ -19,6 +19,7 @@ from service.openapi import COMMENTS_BODY
 from service.privacy.erasing import erase_comment, erase_customer
 from service.problems import documented
 from service.routes.given import Given, Range, Who, label
+from service.routes.given import Query as Asked
 
 router = APIRouter(prefix="/v1/comments", tags=["comments"])
 MAX_LIMIT = 200
@@ -63,6 +64,12 @@ class WantedPage(Wanted):
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
 
 
+class CustomerWanted(Asked):
+    """Whose comments to erase. There is nothing to narrow it down by: it must not look as if there were."""
+
+    customer_id: str = Field(min_length=1)
+
+
 @router.post(
     "",
     response_model=Taken,
@@ -75,16 +82,18 @@ def take_comments(parts: Given, who: Who, body: Body, key: IdempotencyKey = None
     replacement; nothing is counted twice. An answer that an `Idempotency-Key` brought back says so with
     `Idempotency-Replayed: true`."""
     items = comments_in(body, max_batch=parts.settings.max_batch)
-    who.meter.take("comments", len(items))
 
     def record() -> Results:
+        # Here, for an answer that was kept costs nothing.
+        who.meter.take("comments", len(items))
         results = parts.desk.record(items, tenant=who.tenant)
         instruments.count("comments", results.results, len(results.errors))
         return results
 
-    if key is None:
-        return json_answer(record().to_dict())
-    answer, kept = answer_once(parts.engine, who.tenant, key, body, record)
+    with who.meter.unless_refused("comments"):
+        if key is None:
+            return json_answer(record().to_dict())
+        answer, kept = answer_once(parts.engine, who.tenant, key, body, record)
     headers = {"Idempotency-Replayed": "true"} if kept else {}
     return Response(answer, media_type="application/json", headers=headers)
 
@@ -107,12 +116,10 @@ def list_comments(parts: Given, who: Who, wanted: Annotated[WantedPage, Query()]
     responses=documented(403, 422, 503),
     summary="Erase all comments of a customer",
 )
-def delete_comments_of(
-    parts: Given, who: Who, customer_id: Annotated[str, Query(min_length=1)]
-) -> JSONResponse:
-    """The metrics follow. Without `customer_id` nothing is erased."""
+def delete_comments_of(parts: Given, who: Who, wanted: Annotated[CustomerWanted, Query()]) -> JSONResponse:
+    """The metrics follow. Without `customer_id`, or with anything beside it, nothing is erased."""
     with write(parts.engine) as conn:
-        deleted = erase_customer(conn, who.tenant, customer_id, who.name)
+        deleted = erase_customer(conn, who.tenant, wanted.customer_id, who.name)
     return JSONResponse({"deleted": deleted})
 
 

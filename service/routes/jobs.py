@@ -126,9 +126,9 @@ def _create(parts: given.Parts, new: NewJob) -> JSONResponse:
 def list_jobs(parts: given.Given, who: given.Who, wanted: Annotated[PageOf, Query()]) -> JSONResponse:
     """Page by page: `next_cursor` is null on the last one."""
     with read(parts.engine) as conn:
-        found = repository.page(conn, who.tenant, wanted.limit + 1, wanted.cursor)
-    jobs = [job_json(job, parts.settings.keep_jobs_days) for job in found[: wanted.limit]]
-    return JSONResponse({"jobs": jobs, "next_cursor": jobs[-1]["id"] if len(found) > wanted.limit else None})
+        page = repository.page(conn, who.tenant, wanted.limit, wanted.cursor)
+    jobs = [job_json(job, parts.settings.keep_jobs_days) for job in page.jobs]
+    return JSONResponse({"jobs": jobs, "next_cursor": page.next_cursor})
 
 
 @router.get("/{id}", response_model=JobOut, responses=documented(404, 503), summary="How far a job is")

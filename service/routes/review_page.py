@@ -71,11 +71,14 @@ async def script() -> FileResponse:
 
 
 def form_fields(body: bytes) -> dict[str, str]:
-    """A form's fields. Raises `InputError` "invalid_body"."""
+    """A form's fields. Raises `InputError` "invalid_body", or "invalid_value" for what no database can hold."""
     try:
-        return {name: values[-1] for name, values in parse_qs(body.decode("ascii")).items()}
+        fields = {name: values[-1] for name, values in parse_qs(body.decode("ascii")).items()}
     except ValueError as error:
         raise models.InputError("the body is not a form", code="invalid_body") from error
+    if any("\0" in value for value in fields.values()):
+        raise models.InputError("a form must not contain the character U+0000", code="invalid_value")
+    return fields
 
 
 def _shown(item: Item, parts: Parts) -> dict[str, Any]:

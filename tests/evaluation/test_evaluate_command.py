@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from evaluation.commands import evaluate
 from models import ArtifactError, InputError
-from tests.labelled import twelve, write_lines
+from tests.labelled import stand_off, twelve, write_lines
 
 
 @pytest.fixture
@@ -78,6 +78,33 @@ def test_the_same_seed_gives_the_same_figures(data: Path) -> None:
     assert first["slices"] == again["slices"]
     run(data, "--seed", "6")
     assert report_of(data)["slices"] != first["slices"]
+
+
+@pytest.mark.parametrize("places", [[9], [0], [5, 8, 9, 0]])
+def test_comments_without_labels_are_measured_too(data: Path, places: list[int]) -> None:
+    """Of the surest comments the F1 may be undefined; one comment has no half."""
+    write_lines(data, [twelve()[place] for place in places])
+    result = run(data)
+    assert result.exit_code == 0, result.output
+    review = report_of(data)["systems"][0]["tasks"]["review"]
+    assert review["measures"]["flagged"]["n"] == len(places)
+    assert [point["n"] for point in review["curve"]] == {9: [], 0: [1] * 7, 5: [4] * 3}[places[0]]
+    page = (data.parent / "report" / "report.html").read_text("utf-8")
+    assert ("Risk over coverage" in page) == bool(review["curve"])
+
+
+def test_an_evaluation_is_logged_once_its_report_is_written(data: Path) -> None:
+    (data.parent / "report" / "report.json").mkdir(parents=True)  # where the file should be
+    assert isinstance(run(data, "--no-baselines").exception, IsADirectoryError)
+    assert not data.with_name("dev.jsonl.log").exists()
+
+
+def test_labels_that_stand_off_are_measured_too(data: Path) -> None:
+    pool = write_lines(data.parent / "pool.jsonl", twelve())
+    write_lines(data, [stand_off(line) for line in twelve()])
+    result = run(data, "--no-baselines", "--texts", pool)
+    assert result.exit_code == 0, result.output
+    assert report_of(data)["data"]["comments"] == 12
 
 
 def test_comments_that_only_measure_are_not_trained_on(data: Path) -> None:

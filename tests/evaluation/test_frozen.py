@@ -13,7 +13,7 @@ from evaluation.frozen import check_unseen, hashes_of, learnt_by, log, refuse_se
 from evaluation.gold import read_labelled
 from models.artifact import LEARNT, seal
 from models.command import main
-from tests.labelled import twelve, write_lines
+from tests.labelled import stand_off, twelve, write_lines
 
 TAXONOMY = models.taxonomy.load()
 
@@ -54,13 +54,14 @@ def test_a_folder_tells_what_it_learnt_from(tiny_artifact: Path, tmp_path: Path)
     assert not (tmp_path / "test.jsonl.log").exists()
 
 
-def test_an_exam_that_is_learnt_from_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("apart", [False, True])
+def test_an_exam_that_is_learnt_from_is_refused(tmp_path: Path, apart: bool) -> None:
+    """Its labels may stand off from its texts."""
     data = write_lines(tmp_path / "all.jsonl", [line for at in range(4) for line in _renamed(at)])
-    exam = write_lines(tmp_path / "exam.jsonl", twelve())
-    output = tmp_path / "model"
-    done = CliRunner().invoke(
-        main, ["train", "--data", str(data), "--exam", str(exam), "--output", str(output)]
-    )
+    exam = write_lines(tmp_path / "exam.jsonl", map(stand_off, twelve()) if apart else twelve())
+    pool, output = write_lines(tmp_path / "pool.jsonl", twelve()), tmp_path / "model"
+    options = {"--data": data, "--exam": exam, "--output": output} | ({"--texts": pool} if apart else {})
+    done = CliRunner().invoke(main, ["train", *(str(part) for pair in options.items() for part in pair)])
     assert (done.exit_code, "[trained_on]" in done.output) == (2, True), done.output
     assert not output.exists()
 

@@ -52,6 +52,19 @@ def test_the_curve_falls_only_if_it_is_unsure_where_it_is_wrong(exam: Exam) -> N
     assert risk_coverage(exam, exam.gold) == []  # people give no probabilities
 
 
+def test_there_is_no_point_where_no_label_is(tmp_path: Path, pipeline: models.Pipeline) -> None:
+    """The surest half neither hold nor were given a label: their F1, and so the risk, is undefined."""
+    text = "The parcel was late."
+    lines = [
+        labelled_line(f"c{i}", text, issues={"unmet_expectations": text} if i < 4 else {}) for i in range(10)
+    ]
+    comments = read_labelled(write_lines(tmp_path / "a.jsonl", lines), pipeline.taxonomy)
+    exam = Exam.of(comments, pipeline.taxonomy, resamples=50)
+    curve = risk_coverage(exam, predictions(exam, slice(0, 0), slice(0, 4)))
+    assert [point.coverage for point in curve] == [1.0, 0.95, 0.9, 0.85, 0.8, 0.7]
+    assert {point.risk for point in curve} == {0.0}
+
+
 def test_review_says_how_many_errors_it_caught(exam: Exam) -> None:
     found = review(exam, predictions(exam, slice(0, 10), slice(0, 8)))
     assert found["flagged"].value == 0.2

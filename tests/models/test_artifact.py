@@ -72,6 +72,35 @@ def test_a_manifest_that_is_none_is_refused(folder: Path, text: str) -> None:
         models.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("version", None),
+        ("files", None),
+        ("files", list(CONTENT)),
+        ("model.onnx", None),
+        ("model.onnx", {"bytes": 1}),
+        ("model.onnx", {"sha256": "0"}),
+        ("model.onnx", {"sha256": "0", "bytes": "1"}),
+    ],
+)
+def test_a_damaged_manifest_is_refused(folder: Path, key: str, value: object) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (manifest["files"] if key in CONTENT else manifest)[key] = value
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ArtifactError, match=key if key in CONTENT else MANIFEST) as caught:
+        models.load(folder)
+    assert MANIFEST in caught.value.detail
+
+
+def test_a_manifest_without_a_version_is_refused(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["version"]
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ArtifactError, match=MANIFEST):
+        models.load(folder)
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="no such folder"):
         models.load(tmp_path / "nowhere")

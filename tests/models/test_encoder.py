@@ -49,6 +49,19 @@ def test_no_window_is_longer_than_the_encoder_reads(windows: Windows) -> None:
             assert all(len(window.ids) <= 48 for window in of_reading)
 
 
+@pytest.mark.parametrize("sign", ["-", ".", "!"])
+def test_signs_before_a_clause_do_not_push_out_its_words(windows: Windows, sign: str) -> None:
+    question = "What could we improve about the service that you had today?"
+    words = "The delivery was late and nobody answered"
+    alone, after = windows.cut(readings(words, f"{sign * 260} {words}", question=question))
+    assert after[-1] == alone[-1]
+
+
+def test_what_lies_between_clauses_is_read_where_there_is_room(windows: Windows) -> None:
+    ((window,),) = windows.cut(readings("Agent was kind ----- but rather rude"))
+    assert [end - start for start, end in window.spans] == [3, 8]
+
+
 def test_a_long_text_is_read_in_windows_and_its_end_is_told(
     served: models.Pipeline, tiny_artifact: Path
 ) -> None:

@@ -1,8 +1,12 @@
 """The spaCy component: by entry point, in `nlp.pipe`, to disk and back."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+
+import models
+from models.artifact import LEARNT
 
 spacy = pytest.importorskip("spacy")
 
@@ -52,3 +56,30 @@ def test_to_disk_and_back(nlp: "spacy.Language", tmp_path: Path) -> None:
     ours, theirs = nlp(BILL)._.analysis, again(BILL)._.analysis
     assert theirs.issues == ours.issues
     assert theirs.model_version == ours.model_version
+
+
+def of_model(folder: Path) -> "spacy.Language":
+    nlp = spacy.blank("en")
+    nlp.add_pipe("listenwell", config={"model": str(folder)})
+    return nlp
+
+
+def test_it_is_saved_where_it_was_loaded_from(tiny_artifact: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    of_model(tiny_artifact).to_disk(saved)
+    spacy.load(saved).to_disk(saved)
+    assert spacy.load(saved)(BILL)._.analysis.model_version == models.load(tiny_artifact).version
+
+
+def test_no_file_of_an_earlier_model_stays(
+    nlp: "spacy.Language", tiny_artifact: Path, tmp_path: Path
+) -> None:
+    saved, artifact = tmp_path / "saved", tmp_path / "saved" / "listenwell" / "artifact"
+    of_model(tiny_artifact).to_disk(saved)
+    (artifact / LEARNT).write_text("0" * 12, encoding="ascii")
+    of_model(tiny_artifact).to_disk(saved)
+    assert not (artifact / LEARNT).exists()
+    nlp.to_disk(saved)
+    assert not artifact.exists()
+    shutil.copytree(tiny_artifact, artifact)  # as earlier versions of us left it
+    assert spacy.load(saved)(BILL)._.analysis.model_version == "weightless-1"

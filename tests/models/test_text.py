@@ -43,6 +43,38 @@ def test_nothing_is_an_answer_to_a_question_with_a_side(text: str, question: str
     assert content_of(text, question) is Content.WORDS
 
 
+@pytest.mark.parametrize("text", ["No", "None", "yes"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Is there anything else you would like to tell us?",
+        "Is there anything else you'd like to add?",
+        "Would you like us to contact you?",
+        "Would you also like a receipt?",
+        "Is this the right number?",
+    ],
+)
+def test_a_wish_asks_for_no_side(text: str, question: str) -> None:
+    assert content_of(text, question) is Content.NOTHING
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What did you like?",
+        "What do you like most?",
+        "What did you like, and what would you like to add?",
+        "What is going right?",
+        "What do we do right?",
+        "What have we done right?",
+        "What did we get right?",
+        "What would you like us to improve?",
+    ],
+)
+def test_what_asks_for_a_side_still_does(question: str) -> None:
+    assert content_of("Nothing", question) is Content.WORDS
+
+
 @pytest.mark.parametrize("question", [None, "Anything else?", IMPROVE, GOOD])
 def test_not_applicable_never_is(question: str | None) -> None:
     assert content_of("n/a", question) is Content.NOTHING

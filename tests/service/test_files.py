@@ -1,5 +1,6 @@
 """Rows of files: what is wrong with the file ends it by name, what is wrong with a line is that line's error."""
 
+import gzip
 import io
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import models
 from service.files import open_source
+from service.packed import BrokenLineError
 
 
 def written(folder: Path, name: str, content: str | bytes) -> str:
@@ -165,6 +167,33 @@ def test_parquet_rows(tmp_path: Path) -> None:
     assert open_source(path).count() == 2
 
 
+def test_parquet_bytes_are_text_and_what_is_not_utf_8_is_told_by_field(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "text": [b"fine", b"fine", b"fine"],
+            "Region": ["Süd".encode(), b"S\xfcd", b"S"],
+            "scores": [{"nps": 9, "csat": None}, None, {"nps": None, "csat": b"\xff"}],
+            "metadata": [[(b"plan", b"pro")], [], []],
+        },
+        schema=pa.schema(
+            {
+                "text": pa.binary(),
+                "Region": pa.large_binary(),
+                "scores": pa.struct({"nps": pa.int8(), "csat": pa.binary()}),
+                "metadata": pa.map_(pa.binary(), pa.binary()),
+            }
+        ),
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    first, second, third = rows(str(tmp_path / "a.parquet"), **{"metadata.region": "Region"})
+    assert first == {"text": "fine", "scores": {"nps": 9}, "metadata": {"plan": "pro", "region": "Süd"}}
+    assert isinstance(second, BrokenLineError)
+    assert (second.code, second.field) == ("invalid_encoding", "metadata.region")
+    assert second.line == '{"text": "fine", "metadata": {"region": "S\\\\xfcd"}}'
+    assert isinstance(third, BrokenLineError)
+    assert (third.code, third.field) == ("invalid_encoding", "scores")
+
+
 def test_parquet_that_is_none_or_nested_is_refused(tmp_path: Path) -> None:
     assert fault(written(tmp_path, "a.parquet", b"PAR1 not really")).code == "invalid_parquet"
     pq.write_table(pa.table({"text": ["a"], "customer_id": [["u1", "u2"]]}), tmp_path / "b.parquet")
@@ -178,3 +207,15 @@ def test_parquet_that_is_none_or_nested_is_refused(tmp_path: Path) -> None:
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     assert fault(str(tmp_path / "none.csv")).code == "unreadable_file"
     assert fault(written(tmp_path, "a.xlsx", "")).code == "unknown_format"
+
+
+def test_an_unpacked_file_that_was_swept_away_is_read_to_its_end(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"text": ["fine", "slow"]}), out)
+    (tmp_path / "a.parquet.gz").write_bytes(gzip.compress(out.getvalue()))
+    found = iter(open_source(str(tmp_path / "a.parquet.gz")).rows())
+    first = next(found)
+    (copy,) = tmp_path.glob(".unpacked-*")
+    copy.unlink()
+    assert [first, *found] == [{"text": "fine"}, {"text": "slow"}]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.parquet.gz"]

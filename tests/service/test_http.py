@@ -184,6 +184,14 @@ def test_nothing_is_erased_unless_a_customer_is_named(client: TestClient, query:
     assert metrics(client)["n"] == 1
 
 
+@pytest.mark.parametrize("beside", ["touchpoint=support", "to=2020-01-01", "customer=u_1"])
+def test_a_customer_cannot_be_erased_in_part(client: TestClient, beside: str) -> None:
+    post(client, EASY | {"customer_id": "u_1"})
+    answer = client.delete(f"/v1/comments?customer_id=u_1&{beside}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_field")
+    assert metrics(client)["n"] == 1
+
+
 def test_touchpoints_and_their_metrics(client: TestClient) -> None:
     post(client, LATE, EASY, {"id": "i", "text": "The app crashes", "occurred_at": "2026-10-20T09:00:00Z"})
     everything = client.get("/v1/touchpoints").json()

@@ -254,6 +254,9 @@ GOOD = Cursor(ARRIVAL, 7).encode()
         Cursor(ARRIVAL, -1).encode(),
         Cursor(ARRIVAL, 2**63).encode(),
         Cursor(ARRIVAL.replace(tzinfo=None), 7).encode(),
+        # Before the first year there is, and after the last.
+        Cursor(datetime.fromisoformat("0001-01-01T00:00:00+23:59"), 0).encode(),
+        Cursor(datetime.fromisoformat("9999-12-31T23:59:59-23:59"), 0).encode(),
         "A" * 10_000,
     ],
 )

@@ -171,6 +171,8 @@ def test_the_audit_is_blind_and_changes_nothing(client: TestClient, keep: Make, 
         ({"stream": "uncertain", "id": "b", "present": ["easy_to_use"], "sentiment": "odd"}, 422, "invalid_value"),
         ({"stream": "uncertain", "id": "none", "present": ["easy_to_use"]}, 404, "unknown_comment"),
         ({"stream": "uncertain", "id": "e", "present": ["easy_to_use"]}, 409, "not_analyzed"),
+        ({"stream": "uncertain", "id": "b\0", "present": ["easy_to_use"]}, 422, "invalid_value"),
+        ({"stream": "audit", "id": "b" * 129}, 422, "invalid_value"),
     ],
 )  # fmt: skip
 def test_what_is_refused(client: TestClient, body: Any, status: int, code: str) -> None:

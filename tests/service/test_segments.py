@@ -171,3 +171,18 @@ def test_a_sample_is_the_same_whichever_way_it_is_drawn(
     for one in (*thought_of["segments"], *from_the_index["segments"]):
         del one["metrics"]["from"]
     assert thought_of == from_the_index
+
+
+def test_corrections_count_as_they_do_at_the_touchpoint(filled: TestClient) -> None:
+    said = [
+        ("c0", {"labels": {"add": [], "remove": ["unresolved_issue"]}, "effort": 1, "loyalty": -1}),
+        ("c5", {"labels": {"add": [{"id": "poor_communication"}], "remove": []}, "sentiment": "negative"}),
+        ("c4", {"labels": {"add": [], "remove": ["lack_of_empathy"]}}),
+    ]
+    for id, one in said:
+        answer = filled.post(f"/v1/comments/{id}/corrections", json={**one, "actor": "anna"})
+        assert answer.status_code == 200, answer.text
+    for place in ("*", "shop", "web"):
+        metrics = filled.get(f"/v1/touchpoints/{place}/metrics").json()
+        (only,) = get(filled, by="metadata.nothing", touchpoint=place)["segments"]
+        assert only["metrics"] == metrics

@@ -62,6 +62,7 @@ def test_a_label_that_was_refused_stays_to_be_seen(client: TestClient) -> None:
         ({"agree": ISSUE}, 422),
         ({"id": "r-1", "agree": "slow_food"}, 422),
         ({"id": "none", "agree": ISSUE}, 404),
+        ({"id": "r-1\0", "agree": ISSUE}, 422),
     ],
 )
 def test_what_is_refused(client: TestClient, fields: dict[str, str], status: int) -> None:

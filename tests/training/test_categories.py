@@ -8,18 +8,16 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from safetensors.torch import save_file
 
 import models
-from evaluation.base_encoder import WEIGHTS, base_encoder_path
 from evaluation.categorized import read_categorized
 from models.categories import OwnCategories, read_categories
-from models.category_network import category_network
 from models.command import main
-from tests.tiny import CONFIG
+from tests.tiny import CONFIG, write_tiny_base
 from training.categories.directions import Directions, described, fit, loss_of
 from training.categories.encoder import CategoryEncoder
 from training.categories.lessons import Lessons, choose_stage, folds, lessons_of
+from training.categories.making import Maker
 from training.categories.run import train_categories
 from training.config import RunConfig, read_config
 
@@ -67,11 +65,7 @@ def labelled(folder: Path, count: int) -> Path:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], CategoryEncoder]:
     """An encoder with random weights and the true tokenizer."""
-    base = tmp_path_factory.mktemp("base")
-    (base / "tokenizer.json").write_bytes((base_encoder_path() / "tokenizer.json").read_bytes())
-    torch.manual_seed(0)
-    weights = category_network(CONFIG, 1, context=0.3).encoder.state_dict()
-    save_file({name: value.contiguous() for name, value in weights.items()}, base / WEIGHTS)
+    base = write_tiny_base(tmp_path_factory.mktemp("base"))
     return lambda: CategoryEncoder(base, CONFIG, context=0.3, dropout=0.1)
 
 
@@ -180,6 +174,16 @@ def test_examples_move_directions_and_without_them_nothing_moves() -> None:
     assert ((after.logits(clauses, exclusive=False) > 0) == (targets == 1)).all()
     unknown = fit(start, clauses, np.full((4, 2), np.nan, dtype=np.float32), exclusive=True)
     assert unknown.weight == pytest.approx(start.weight, abs=1e-4)
+
+
+def test_with_no_category_held_out_the_last_epoch_is_the_best(
+    tmp_path: Path, tiny: Callable[[], CategoryEncoder]
+) -> None:
+    found, taught = lessons(tmp_path, 8)
+    maker = Maker(found.taxonomy, tiny(), config(tmp_path), tmp_path / "making")
+    none = Lessons(taught.comments[:2], np.zeros((2, 2), dtype=np.float32))
+    _, progress = maker._tuned(taught, none, "tuned")
+    assert (progress.best_epoch, progress.epoch) == (5, 6)
 
 
 def test_what_is_not_known_costs_nothing() -> None:

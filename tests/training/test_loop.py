@@ -1,6 +1,7 @@
 """The loop learns, and an interrupted run ends where an uninterrupted one does."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,54 @@ def test_a_checkpoint_of_other_data_is_not_resumed(examples: list[Example], tmp_
     other = trainer(tmp_path, epochs=1, fingerprint="b")
     assert len(other.fit(examples, examples[:16]).history) == 1
     assert other.progress.step == int(np.ceil(len(examples) / 8))
+
+
+@pytest.mark.parametrize("held", [1, 0])
+def test_with_no_label_held_out_the_last_epoch_is_the_best(
+    examples: list[Example], tmp_path: Path, held: int
+) -> None:
+    """The fourth kind of comment has none."""
+    progress = trainer(tmp_path, epochs=2).fit(examples, examples[3::4][:held])
+    assert (progress.best_epoch, progress.epoch) == (1, 2)
+
+
+def test_a_whole_new_checkpoint_is_taken_before_a_partial_old_one(
+    examples: list[Example], tmp_path: Path
+) -> None:
+    whole = trainer(tmp_path, epochs=2)
+    whole.fit(examples, examples[:16])
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(folder, tmp_path / "checkpoint.new")
+    (folder / "network.safetensors").unlink()
+    again = trainer(tmp_path, epochs=2)
+    assert again.fit(examples, examples[:16]) == whole.progress
+    assert again.progress.step == whole.progress.step
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint"]
+
+
+def test_a_crash_while_the_old_checkpoint_is_removed_leaves_the_new_one(
+    examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, crashes = shutil.rmtree, [False]
+
+    def half_removed(folder: Path, **options: bool) -> None:
+        if folder.exists() and folder.name != "checkpoint.new" and crashes[0]:
+            next(folder.iterdir()).unlink()
+            raise Interrupted
+        remove(folder, **options)
+
+    def crash_from_here(step: int, steps: int, loss: float) -> None:
+        crashes[0] = step > steps // 2
+
+    monkeypatch.setattr(shutil, "rmtree", half_removed)
+    cut = trainer(tmp_path, epochs=2)
+    cut._report = crash_from_here
+    with pytest.raises(Interrupted):
+        cut.fit(examples, examples[:16])
+    monkeypatch.undo()
+    again = trainer(tmp_path, epochs=2)
+    again._report = lambda step, steps, loss: pytest.fail("both epochs were done")
+    assert again.fit(examples, examples[:16]) == cut.progress
 
 
 def test_a_comment_longer_than_a_window_is_an_example_of_what_fits(examples: list[Example]) -> None:

@@ -9,6 +9,8 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 import models
+from evaluation.frozen import learnt_by
+from models.artifact import LEARNT
 from models.command import main
 from models.loading import facts_of
 from service.analyse import Desk
@@ -116,6 +118,7 @@ def test_a_model_goes_on_from_the_one_in_force(engine: Engine, tmp_path: Path) -
     assert done.exit_code == 0, done.output
     card = json.loads((output / "card.json").read_text())
     assert card["training"]["start"]["version"] == facts_of("default").version
+    assert (output / LEARNT).exists() == (learnt_by("default") is not None)
     assert "Nobody told me why" not in "".join(file.read_text() for file in output.glob("*.json"))
     with read(engine) as conn:
         assert repository.current(conn) is None

@@ -56,11 +56,11 @@ def test_emotions_that_lean_one_way_are_a_polarity(tmp_path: Path) -> None:
     ]
     entries.append(("the train left at nine", ["neutral"]))
     file = write(tmp_path / "e.jsonl", *({"text": t, "labels": {"emotions": e}} for t, e in entries))
-    comments, sides = read_emotions(file, limit=0)
+    comments, sides = read_emotions(file, limit=0, known=[])
     found = {c.text: side for c, side in zip(comments, sides, strict=True)}
     assert found == {"grand": POSITIVE, "bah": NEGATIVE, "the train left at nine": NEUTRAL}
     with pytest.raises(InputError, match="line 1"):
-        read_emotions(write(tmp_path / "f.jsonl", {"text": "x", "labels": {}}), limit=0)
+        read_emotions(write(tmp_path / "f.jsonl", {"text": "x", "labels": {}}), limit=0, known=[])
 
 
 def test_praise_and_blame_are_taken_alike(tmp_path: Path) -> None:
@@ -68,6 +68,16 @@ def test_praise_and_blame_are_taken_alike(tmp_path: Path) -> None:
     entries = [{"text": f"text {i}", "labels": {"emotions": [e]}} for i, e in enumerate(emotions)]
     file = write(tmp_path / "e.jsonl", *entries)
     for limit, each in ((0, 7), (9, 3), (11, 3), (900, 7)):
-        comments, sides = read_emotions(file, limit=limit)
+        comments, sides = read_emotions(file, limit=limit, known=[])
         assert len(comments) == len(sides)
         assert [sides.count(side) for side in (NEGATIVE, NEUTRAL, POSITIVE)] == [each] * 3
+
+
+def test_texts_that_are_labelled_or_barred_are_no_texts_of_known_polarity(tmp_path: Path) -> None:
+    emotions = ["joy"] * 8 + ["anger"] * 8 + ["neutral"] * 8
+    entries = [{"text": f"Text {i}!", "labels": {"emotions": [e]}} for i, e in enumerate(emotions)]
+    file = write(tmp_path / "e.jsonl", *entries)
+    comments, sides = read_emotions(file, limit=0, known=["text 0", "TEXT 9.", "text 10"])
+    assert not {"Text 0!", "Text 9!", "Text 10!"} & {comment.text for comment in comments}
+    assert [sides.count(side) for side in (NEGATIVE, NEUTRAL, POSITIVE)] == [6] * 3
+    assert len(read_emotions(file, limit=15, known=["text 0", "text 9", "text 10"])[0]) == 15

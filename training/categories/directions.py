@@ -6,7 +6,8 @@ share does not count. Over clauses of ordinary feedback (our own corpus) each is
 the bias is where so few of these clauses reach 0 as a comment may be expected to have categories.
 
 Labelled comments then move weight and bias by logistic regression whose penalty draws them back to the described
-ones (a Gaussian prior): with no examples nothing moves, with many the descriptions hardly count.
+ones (a Gaussian prior): with no examples nothing moves, with many the descriptions hardly count. A category that no
+comment shows stays out of the regression: every comment would be against it, and nothing holds its bias.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ from training.categories.encoder import Vectors
 
 Targets = NDArray[np.float32]
 """(comments, categories): 1 is there, 0 is not there, NaN is not known."""
+Shown = NDArray[np.bool_]
+"""(categories,)"""
 
 # These two were chosen on comments of our own writing, with our themes and touchpoints as the categories.
 _LABELS_A_CLAUSE = 1.4  # categories that an ordinary clause is expected to reach, over all of them
@@ -80,11 +83,32 @@ def described(tax: Taxonomy, encoder: Encoder) -> Directions:
     return Directions((weight / spread[:, None]).astype(np.float32), -reached.astype(np.float32))
 
 
+def shown(targets: Targets) -> Shown:
+    """The categories that at least one comment has."""
+    return np.asarray((targets == 1).any(axis=0))
+
+
 def fit(start: Directions, clauses: Sequence[Vectors], targets: Targets, *, exclusive: bool) -> Directions:
-    """Directions moved by labelled comments; comments without words are left out."""
+    """Directions moved by labelled comments; comments without words are left out.
+
+    A category that no comment shows stays as it was described. Where categories exclude each other it is not among
+    those chosen from either: were its bias only held, all others would rise above it together.
+    """
     kept = [place for place, vectors in enumerate(clauses) if len(vectors)]
-    vectors, there = _padded([clauses[place] for place in kept], start.weight.shape[1])
-    wanted = torch.from_numpy(targets[kept])
+    taught = shown(targets[kept])
+    if not taught.any():
+        return start
+    some = Directions(start.weight[taught], start.bias[taught])
+    found = _moved(some, [clauses[place] for place in kept], targets[kept][:, taught], exclusive=exclusive)
+    weight, bias = start.weight.copy(), start.bias.copy()
+    weight[taught], bias[taught] = found.weight, found.bias
+    return Directions(weight, bias)
+
+
+def _moved(start: Directions, clauses: Sequence[Vectors], targets: Targets, *, exclusive: bool) -> Directions:
+    """By comments that all have words, and that show every category."""
+    vectors, there = _padded(clauses, start.weight.shape[1])
+    wanted = torch.from_numpy(targets)
     origin, bias = torch.from_numpy(start.weight), torch.from_numpy(start.bias).clone()
     bias = (bias if exclusive else bias + _START).requires_grad_(True)
     moved = torch.zeros_like(origin, requires_grad=True)

@@ -15,7 +15,7 @@ from models.taxonomy import Taxonomy
 from training.categories.directions import Directions, Targets, described, fit
 from training.categories.encoder import CategoryEncoder
 from training.categories.lessons import Lessons, Stage, folds
-from training.categories.tuning import CategoryTrainer, example_of, of_categories, set_directions
+from training.categories.tuning import CategoryTrainer, example_of, of_categories, set_directions, taught_by
 from training.config import RunConfig
 from training.loop import Progress, Report, predict
 from training.split import held_out
@@ -94,6 +94,8 @@ class Maker:
         )
         sides = [self._examples(side) if side else [] for side in (training, held)]
         progress = trainer.fit(*sides)
+        # No comment moved these, but weight decay made them smaller.
+        set_directions(network, self.start, self._layout, only=~taught_by(sides[0]))
         return network, progress
 
     def _examples(self, lessons: Lessons) -> list[Any]:

@@ -1,7 +1,8 @@
 """Fine-tuning the encoder for a person's own categories, with the loop of all other models.
 
 It starts from directions that are fitted already, so that the first steps need not tear the encoder about. A
-comment's logits are pooled as when serving; what is not known of a comment is not learnt from.
+comment's logits are pooled as when serving; what is not known of a comment is not learnt from, and a category that no
+comment shows is not taught: its description speaks for it.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from evaluation.scores import average_precision
 from models.heads import Layout, Scores
 from models.network import Network
 from models.packing import Window
-from training.categories.directions import Directions, Targets, loss_of
+from training.categories.directions import Directions, Shown, Targets, loss_of, shown
 from training.examples import UNSAID, Example, TrainingBatch
 from training.loop import Trainer, predict
 from training.loss import pool
@@ -26,7 +27,7 @@ class CategoryTrainer(Trainer):
     def score(self, examples: Sequence[Example]) -> float:
         """Accuracy where categories exclude each other, else the mean average precision of those that occur.
 
-        With no comment held out, the last epoch is taken for the best.
+        With no comment held out, or none that has a category, the last epoch is taken for the best.
         """
         if not examples:
             return float(self.progress.epoch)
@@ -39,15 +40,16 @@ class CategoryTrainer(Trainer):
             for truth, column in zip(targets.T, logits.T, strict=True)
             if (truth == 1).any()
         ]
-        return float(np.mean(found))
+        return float(np.mean(found)) if found else float(self.progress.epoch)
 
     def _objective(self, training: Sequence[Example]) -> Callable[[Tensor, TrainingBatch], Tensor]:
         exclusive = "category" in self.layout.choices
-        columns = self.layout.category if exclusive else slice(0, len(self.layout.categories))
+        taught = torch.from_numpy(taught_by(training))
+        columns = _start(self.layout) + taught.nonzero().squeeze(1)
 
         def objective(scores: Tensor, batch: TrainingBatch) -> Tensor:
             logits = pool(scores, batch.clauses, self.layout)[:, columns]
-            return loss_of(logits, batch.detected, exclusive=exclusive) / len(logits)
+            return loss_of(logits, batch.detected[:, taught], exclusive=exclusive) / len(logits)
 
         return objective
 
@@ -57,13 +59,25 @@ def of_categories(pooled: Scores, layout: Layout) -> Scores:
     return pooled[:, layout.category] if "category" in layout.choices else pooled[:, : len(layout.categories)]
 
 
-def set_directions(network: Network, directions: Directions, layout: Layout) -> None:
-    """Write directions into a network of categories."""
-    start = layout.category.start if "category" in layout.choices else 0
-    columns = slice(start, start + len(directions.bias))
+def taught_by(examples: Sequence[Example]) -> Shown:
+    """The categories that at least one example has."""
+    return shown(np.stack([example.detected for example in examples]))
+
+
+def set_directions(
+    network: Network, directions: Directions, layout: Layout, only: Shown | None = None
+) -> None:
+    """Write directions, all or `only` some of them, into a network of categories."""
+    chosen = np.ones(len(directions.bias), dtype=bool) if only is None else only
+    rows = torch.from_numpy(_start(layout) + np.flatnonzero(chosen))
     state = network.state_dict()  # its tensors are the network's own
-    state["heads.1.weight"][columns] = torch.from_numpy(directions.weight)
-    state["heads.1.bias"][columns] = torch.from_numpy(directions.bias)
+    state["heads.1.weight"][rows] = torch.from_numpy(directions.weight[chosen])
+    state["heads.1.bias"][rows] = torch.from_numpy(directions.bias[chosen])
+
+
+def _start(layout: Layout) -> int:
+    """Where the columns of the categories begin."""
+    return int(layout.category.start) if "category" in layout.choices else 0
 
 
 def example_of(window: Window, row: Targets) -> Example:

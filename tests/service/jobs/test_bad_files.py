@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 import models
+from service import repository as comments
 from service.database import read
 from service.files import open_source
 from service.jobs import repository
@@ -176,6 +177,28 @@ def test_parquet_with_nested_and_null_columns(done: Callable[..., Job]) -> None:
     nested = pa.table({"id": ["a"], "text": ["fine"], "customer_id": [["u1"]]})
     assert done(parquet(nested), "parquet").error_code == "invalid_parquet"
     assert done(pack(parquet(nulls), ".zst"), "parquet.zst").replayed == 1
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.string(), pa.dictionary(pa.int32(), pa.binary())])
+def test_parquet_bytes_are_text_or_an_error_of_their_row(
+    done: Callable[..., Job], engine: Engine, kind: pa.DataType
+) -> None:
+    texts = unchecked(["café".encode(), "café".encode("latin-1"), b"nu\x00ll", b"fine"], kind)
+    job = done(parquet(pa.table({"id": ["a", "b", "c", "d"], "text": texts})), "parquet")
+    assert (job.state, job.created, job.failed) == ("done", 2, 2)
+    with read(engine) as conn:
+        stored = comments.get(conn, "default", "a")
+        errors = [(one.place, one.code, one.field) for one in repository.errors(conn, job.key, 10)]
+        assert [comments.get(conn, "default", id) for id in "bc"] == [None, None]
+    assert stored is not None
+    assert stored.record.text == "café"
+    assert errors == [(1, "invalid_encoding", "text"), (2, "invalid_text", "text")]
+
+
+def unchecked(values: list[bytes], kind: pa.DataType) -> pa.Array:
+    """Of this type, whatever the bytes are: writers do not always look."""
+    raw = pa.array(values, pa.binary())
+    return pa.Array.from_buffers(kind, len(raw), raw.buffers()) if kind == pa.string() else raw.cast(kind)
 
 
 def pack(data: bytes, packing: str) -> bytes:

@@ -130,6 +130,21 @@ def test_pages(client: TestClient, work: Any) -> None:
         assert client.get(wrong).json()["code"] == "invalid_cursor"
 
 
+def test_a_page_goes_on_behind_a_job_that_is_gone(client: TestClient, work: Any) -> None:
+    urls = []
+    for number in range(4):
+        answer = client.post("/v1/jobs", content=jsonl([{"id": f"{number}"}]), headers=LINES)
+        urls.append(answer.headers["location"])
+        work()
+    first = client.get("/v1/jobs?limit=2").json()
+    assert client.delete(urls[2]).status_code == 204
+    second = client.get(f"/v1/jobs?limit=1&cursor={first['next_cursor']}").json()
+    third = client.get(f"/v1/jobs?limit=1&cursor={second['next_cursor']}").json()
+    ids = [job["id"] for page in (first, second, third) for job in page["jobs"]]
+    assert [f"/v1/jobs/{id}" for id in ids] == urls[::-1]
+    assert third["next_cursor"] is None
+
+
 def test_a_cancelled_job_keeps_no_file(client: TestClient, settings: Settings, work: Any) -> None:
     url = client.post("/v1/jobs", content=jsonl(ROWS), headers=LINES).headers["location"]
     assert client.delete(url).json()["state"] == "cancelled"

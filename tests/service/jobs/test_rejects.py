@@ -221,6 +221,18 @@ def test_the_command_for_jobs(client: TestClient, sent: Any, settings: Settings,
     done = CliRunner().invoke(jobs_command, ["rejects", id, "--output", str(out)], env=environment)
     assert done.exit_code == 0, done.output
     assert out.read_text() == client.get(f"/v1/jobs/{id}/rejects").text
+    # Nothing is cancelled, and nothing is lost.
+    late = CliRunner().invoke(jobs_command, ["cancel", id], env=environment)
+    assert (late.exit_code, late.output) == (0, "it had ended: done\n")
+    assert len(lines(client, f"/v1/jobs/{id}")) == 2
+
+
+def test_the_command_cancels_a_job_and_its_file_goes(client: TestClient, settings: Settings) -> None:
+    id = client.post("/v1/jobs", content=jsonl(BAD), headers=LINES).json()["id"]
+    environment = {"LISTENWELL_DATABASE_URL": settings.database_url, "LISTENWELL_FILES": str(settings.files)}
+    done = CliRunner().invoke(jobs_command, ["cancel", id], env=environment)
+    assert (done.exit_code, done.output) == (0, "cancelled\n")
+    assert list(storage.folder_of(settings).iterdir()) == []
 
 
 def test_where_comments_are_masked_rejects_are_too(
