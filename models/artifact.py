@@ -42,6 +42,10 @@ _FRESH = 5.0
 """Seconds within which a file may be written twice and the file system not tell."""
 
 
+SPECIAL_TOKENS = 3
+"""Of a window, beside its question and its clauses: [CLS] [SEP] [SEP], with a question or without."""
+
+
 @dataclass(frozen=True)
 class EncoderConfig:
     """The shape of the encoder. `max_tokens` counts a window with its question and special tokens.

@@ -21,6 +21,11 @@ _LONGEST = 300
 """Code points: longer comments hardly ever come twice."""
 
 
+def uncached(scorer: Scorer) -> Scorer:
+    """The scorer behind the memory, for whoever measures it."""
+    return scorer.scorer if isinstance(scorer, CachedScorer) else scorer
+
+
 class CachedScorer:
     """A `Scorer` that remembers the scores of short texts, the least recently used forgotten first.
 

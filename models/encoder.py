@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
-from models.artifact import Artifact, EncoderConfig
+from models.artifact import SPECIAL_TOKENS, Artifact, EncoderConfig
 from models.errors import ArtifactError
 from models.heads import Scores
 from models.packing import Batch, Window, passes
@@ -21,8 +21,6 @@ from models.scorer import Reading
 
 # How a window begins, and how its parts end.
 _SIGNS = {"bert": ("[CLS]", "[SEP]"), "mpnet": ("<s>", "</s>")}
-# Without a question there is no first segment but [CLS] [SEP]: the same shape either way.
-_SPECIAL = 3
 
 
 class Runtime(Protocol):
@@ -61,7 +59,7 @@ class Windows:
 
     def _windows(self, reading: Reading, text: Encoding, question: Encoding) -> Iterator[Window]:
         asked = question.ids[: self._config.max_question_tokens]
-        room = self._config.max_tokens - _SPECIAL - len(asked)
+        room = self._config.max_tokens - SPECIAL_TOKENS - len(asked)
         pieces = _pieces(reading, text)
         if any(len(piece) > room for piece in pieces):
             pieces = _fitted(pieces, reading, text, room)

@@ -24,7 +24,6 @@ def write_card(
     *,
     corpus: Corpus,
     config: RunConfig,
-    base: str,
     training: dict[str, Any],
     exam: Sequence[LabelledComment],
 ) -> None:
@@ -33,7 +32,7 @@ def write_card(
         "version": pipeline.version,
         "taxonomy_version": pipeline.taxonomy.version,
         "themes": len(pipeline.taxonomy.themes),
-        "base": base,
+        "base": config.network.base,
         "licence": "Apache-2.0",
         "language": "en",
         "data": corpus.files,

@@ -6,7 +6,7 @@ listenwell train --taxonomy my-categories.toml [--data labelled.jsonl] --output 
 listenwell train --data labels.jsonl --texts pool.jsonl.gz --config run.toml --exam test.jsonl --output runs/mine
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from evaluation.frozen import log
-from evaluation.gold import labelled_files, read_labelled, read_texts
+from evaluation.gold import Asked, labelled_files, read_labelled, read_texts
 from models import taxonomy
 from models.categories import has_categories
 from models.taxonomy import Taxonomy
@@ -106,10 +106,11 @@ def train(
     tax = taxonomy.load(taxonomy_file) if taxonomy_file else taxonomy.load()
     if origin:
         _refuse("start", where="with --from production, which starts from the model in force")
-    corpus, in_force = _read(data, tax, config, texts, tenant if origin else None)
+    known = read_texts(texts)
+    corpus, in_force = _read(data, tax, config, known, tenant if origin else None)
     if corpus.gone:
         console.print(f"{corpus.gone} corrected comments of --data are no longer in the store: left out")
-    tests = read_labelled(exam, tax, read_texts(texts)) if exam else []
+    tests = read_labelled(exam, tax, known) if exam else []
     barred = [comment.text for comment in tests]
     add_unlabelled(corpus, unlabelled, emotions, barred, limit=config.data.unlabelled)
     with _reporting(console) as report:
@@ -130,7 +131,7 @@ def train(
 
 
 def _read(
-    data: tuple[Path, ...], tax: Taxonomy, config: RunConfig, texts: tuple[Path, ...], tenant: str | None
+    data: tuple[Path, ...], tax: Taxonomy, config: RunConfig, texts: Mapping[str, Asked], tenant: str | None
 ) -> tuple[Corpus, Path | None]:
     """The labelled comments; with a tenant its corrections among them, and the model in force to go on from."""
     with ExitStack() as held:

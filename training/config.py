@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from models.artifact import SPECIAL_TOKENS
 from models.errors import InputError
 
 DEFAULT = Path(__file__).parent / "runs" / "default.toml"
@@ -107,7 +108,6 @@ _LIMITS: dict[str, _Limit] = {
     "network.head_size": _COUNT,
     "network.max_windows": _COUNT,
 }
-_SPECIAL = 3  # tokens of a window beside its question and its clauses: [CLS] [SEP] [SEP]
 
 
 def read_config(file: Path | None = None) -> RunConfig:
@@ -139,7 +139,7 @@ def _check_limits(config: RunConfig, file: Path | None) -> None:
             wanted, holds = _LIMITS.get(f"{name}.{key}", _NOT_NEGATIVE)
             if not isinstance(value, str) and not holds(value):
                 raise _refused(file, f"{name}.{key} must be {wanted}, not {value}")
-    least = config.network.max_question_tokens + _SPECIAL + 1
+    least = config.network.max_question_tokens + SPECIAL_TOKENS + 1
     if config.network.max_tokens < least:
         problem = f"{least} or more, to have room beside a question, not {config.network.max_tokens}"
         raise _refused(file, f"network.max_tokens must be {problem}")

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evaluation.frozen import hashes_of, learnt_by
-from evaluation.gold import LabelledComment, read_for_training, read_texts
+from evaluation.gold import Asked, LabelledComment, read_for_training
 from models.errors import InputError
 from models.schema import Comment
 from models.taxonomy import Taxonomy
@@ -57,21 +57,20 @@ def read_corpus(
     share: float,
     seed: int,
     limit: int = 0,
-    texts: Iterable[Path] = (),
+    texts: Mapping[str, Asked] | None = None,
     production: Path | None = None,
 ) -> Corpus:
     """Read labelled files, at most `limit` comments of each (0: all), and hold out a share of them.
 
-    A comment that is in several files counts once, with the labels of the last one. `production`, read last of all, is
-    every correction in the store: of comments that other files have from an earlier export, those that it does not
-    know were erased, or their corrections withdrawn, and are left out.
+    `texts` are those that stand-off labels speak of. A comment that is in several files counts once, with the labels of
+    the last one. `production`, read last of all, is every correction in the store: of comments that other files have
+    from an earlier export, those that it does not know were erased, or their corrections withdrawn, and are left out.
 
     Raises `InputError`: "invalid_labels" for a malformed line, "not_for_training" where a file marks a comment
     as one that only measures, "too_few_comments" where nothing would be left on one side.
     """
-    known = read_texts(texts)
     every = [*paths, *([production] if production else [])]
-    read = [read_for_training(path, taxonomy, known) for path in every]
+    read = [read_for_training(path, taxonomy, texts) for path in every]
     # The limit is one of old data: what people corrected is little, and it is what the run is for.
     found = [
         part[:limit] if limit and path != production else part for path, part in zip(every, read, strict=True)

@@ -98,8 +98,7 @@ def train(
         f"{finished.version}: ONNX against torch differs by {difference:.1e}, int8 agrees on {same:.2%} of decisions"
     )
     record = _record(progress, difference, same, start)
-    base_name = config.network.base
-    write_card(output, finished, corpus=corpus, config=config, base=base_name, training=record, exam=exam)
+    write_card(output, finished, corpus=corpus, config=config, training=record, exam=exam)
     _write_learnt(output, learnt, silent, say)
     seal(output)  # once more, now with the papers
     _clear(output, config)

@@ -12,7 +12,7 @@ import numpy as np
 
 from evaluation.intervals import draw, estimate
 from evaluation.scores import Floats, ratio
-from models.cache import CachedScorer
+from models.cache import uncached
 from models.pipeline import Pipeline
 from models.schema import Comment
 
@@ -23,7 +23,7 @@ ROUNDS = 40
 
 def speed(a: Pipeline, b: Pipeline, comments: Sequence[Comment], *, seed: int) -> dict[str, Any]:
     """Time both. Nothing is remembered from one batch to the next."""
-    a, b = _forgetful(a), _forgetful(b)
+    a, b = forgetful(a), forgetful(b)
     batches = [list(islice(cycle(comments), at, at + BATCH)) for at in _starts(len(comments))]
     for pipeline in (a, b):
         pipeline.analyze(batches[0])  # the first call pays for what is loaded lazily
@@ -58,10 +58,10 @@ def _both(a: Pipeline, b: Pipeline, batch: Sequence[Comment], *, turned: bool) -
     return found
 
 
-def _forgetful(pipeline: Pipeline) -> Pipeline:
-    scorer = pipeline.scorer
+def forgetful(pipeline: Pipeline) -> Pipeline:
+    """The same, but that it reads each text anew."""
     return Pipeline(
-        scorer.scorer if isinstance(scorer, CachedScorer) else scorer,
+        uncached(pipeline.scorer),
         pipeline.taxonomy,
         version=pipeline.version,
         calibration=pipeline.calibration,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import models
+from evaluation.comparing.speed import forgetful
 from models import Analysis, Pipeline
 from models.masking.masker import Masker
 
@@ -24,7 +25,8 @@ class Cost:
 
 
 def cost(texts: Sequence[str], masker: Masker, pipeline: Pipeline) -> Cost:
-    """Masks and analyses the same texts, one at a time."""
+    """Masks and analyses the same texts, one at a time; nothing is remembered from one round to the next."""
+    pipeline = forgetful(pipeline)
     changed = [(text, masked.text) for text in texts if (masked := masker.mask(text)).hidden]
     same = sum(_labels(_said(pipeline, old)) == _labels(_said(pipeline, new)) for old, new in changed)
     return Cost(

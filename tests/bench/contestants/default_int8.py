@@ -16,12 +16,13 @@ from pathlib import Path
 
 import models
 from models.artifact import seal
+from models.cache import uncached
 from models.category_network import network_of
 from models.loading import DEFAULT
 from models.packing import Batch
 from models.pipeline import read
 from models.weights import load_weights
-from tests.bench.contestants.ours import Recorder, runtime_of, uncached
+from tests.bench.contestants.ours import Recorder, runtime_of
 
 _SAMPLE = (
     "Agent was kind but nobody ever fixed my bill.",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import models
-from models.cache import CachedScorer
+from models.cache import uncached
 from models.encoder import Runtime
 from models.pipeline import read
 from models.schema import Analysis
@@ -91,11 +91,6 @@ class Recorder:
         """See `Runtime.forward`."""
         self.batches.append(batch)
         return self._runtime.forward(*batch)
-
-
-def uncached(scorer: Scorer) -> Scorer:
-    """The scorer behind the cache, if there is one."""
-    return scorer.scorer if isinstance(scorer, CachedScorer) else scorer
 
 
 def runtime_of(scorer: Scorer) -> tuple[str, Runtime]:
