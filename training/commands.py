@@ -71,6 +71,9 @@ _PLACE = click.Path(exists=True, path_type=Path)
 @click.option(
     "--emotions", type=_FILE, multiple=True, help="Texts with GoEmotions labels: their polarity is learnt."
 )
+@click.option(
+    "--opinions", type=_FILE, multiple=True, help="Texts with a sentiment from -2 to 2 and no other label."
+)
 @click.option("--exam", type=_FILE, help="Labelled JSONL that only measures; its figures go into the card.")
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="A new folder."
@@ -87,6 +90,7 @@ def train(
     teacher: tuple[Path, ...],
     unlabelled: tuple[Path, ...],
     emotions: tuple[Path, ...],
+    opinions: tuple[Path, ...],
     exam: Path | None,
     output: Path,
 ) -> None:
@@ -95,7 +99,7 @@ def train(
 
     console = Console()
     if taxonomy_file and has_categories(taxonomy_file):
-        others = ("texts", "start", "origin", "teacher", "unlabelled", "emotions", "exam")
+        others = ("texts", "start", "origin", "teacher", "unlabelled", "emotions", "opinions", "exam")
         _refuse(*others, where="with a taxonomy of categories")
         _train_own(taxonomy_file, data, config_file, stage, output, console)
         return
@@ -112,7 +116,7 @@ def train(
         console.print(f"{corpus.gone} corrected comments of --data are no longer in the store: left out")
     tests = read_labelled(exam, tax, known) if exam else []
     barred = [comment.text for comment in tests]
-    add_unlabelled(corpus, unlabelled, emotions, barred, limit=config.data.unlabelled)
+    add_unlabelled(corpus, unlabelled, emotions, opinions, barred, limit=config.data.unlabelled)
     with _reporting(console) as report:
         version = run(
             corpus,

@@ -39,6 +39,7 @@ class Loop:
     dropout: float
     clip: float
     patience: int
+    labelled: float
     unlabelled: float
     half_precision: bool
     frozen_embeddings: bool
@@ -103,6 +104,7 @@ _LIMITS: dict[str, _Limit] = {
     "loop.warmup": _SHARE,
     "loop.dropout": ("0 or more and less than 1", lambda value: 0 <= value < 1),
     "loop.clip": ("more than 0", lambda value: 0 < value < math.inf),
+    "loop.labelled": ("more than 0 and at most 1", lambda value: 0 < value <= 1),
     "loop.unlabelled": _SHARE,
     "loop.threads": _COUNT,
     "network.head_size": _COUNT,

@@ -14,7 +14,7 @@ from models.errors import InputError
 from models.schema import Comment
 from models.taxonomy import Taxonomy
 from training.split import held_out
-from training.unlabelled import read_emotions, read_unlabelled
+from training.unlabelled import read_emotions, read_opinions, read_unlabelled
 
 CORRECTION = "correction"
 """The `draw` of a comment that `listenwell labels export` wrote."""
@@ -108,12 +108,22 @@ def _once(parts: list[list[LabelledComment]]) -> list[list[LabelledComment]]:
 
 
 def add_unlabelled(
-    corpus: Corpus, unlabelled: Sequence[Path], emotions: Sequence[Path], barred: Sequence[str], *, limit: int
+    corpus: Corpus,
+    unlabelled: Sequence[Path],
+    emotions: Sequence[Path],
+    opinions: Sequence[Path],
+    barred: Sequence[str],
+    *,
+    limit: int,
 ) -> None:
-    """Add texts without labels of ours: at most `limit` of each source, none that is labelled or in `barred`."""
+    """Add texts without labels of ours, none that is labelled or in `barred`.
+
+    At most `limit` of each source; of opinions, which are few, all.
+    """
     known = [labelled.text for labelled in (*corpus.training, *corpus.held_out)] + list(barred)
-    for path in emotions:
-        comments, polarities = read_emotions(path, limit=limit, known=known)
+    polar = [(path, read_emotions(path, limit=limit, known=known)) for path in emotions]
+    polar += [(path, read_opinions(path, known=known)) for path in opinions]
+    for path, (comments, polarities) in polar:
         corpus.polar.extend(comments)
         corpus.polarities.extend(polarities)
         corpus.files.append(_plain_record(path, len(comments), "polarity alone"))

@@ -135,12 +135,18 @@ class Trainer:
         return float(np.mean(losses))
 
     def _chosen(self, training: Sequence[Example]) -> list[int]:
-        """The examples of this epoch: all that are labelled, and some of the others, in turn from epoch to epoch."""
-        labelled = [place for place, example in enumerate(training) if example.labelled]
-        others = [place for place, example in enumerate(training) if not example.labelled]
-        take = math.ceil(len(others) * self.config.loop.unlabelled)
-        start = self.progress.epoch * take
-        return labelled + [others[(start + step) % len(others)] for step in range(take)]
+        """The examples of this epoch: a share of the labelled ones and one of the others, next time those that follow.
+
+        Both are shuffled once, so that each share is a sample of all kinds.
+        """
+        chosen: list[int] = []
+        for labelled, share in ((True, self.config.loop.labelled), (False, self.config.loop.unlabelled)):
+            places = [place for place, example in enumerate(training) if example.labelled == labelled]
+            random.Random(self.config.seed).shuffle(places)
+            take = math.ceil(len(places) * share)
+            start = self.progress.epoch * take
+            chosen += [places[(start + step) % len(places)] for step in range(take)]
+        return chosen
 
     def _step(
         self, batch: TrainingBatch, objective: Callable[[Tensor, TrainingBatch], Tensor], steps: int

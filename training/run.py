@@ -172,7 +172,7 @@ def _variations(corpus: Corpus, base: Path, tokenizer: Tokenizer, config: RunCon
     if not config.data.variations:
         return []
     near = near_words(tokenizer, encoder_weights(base)[WORDS])
-    comments = [labelled.comment for labelled in corpus.training]
+    comments = [labelled.comment for labelled in corpus.training] + corpus.polar
     return vary(comments, count=config.data.variations, near=near, seed=config.seed)
 
 

@@ -2,6 +2,7 @@
 
     texts = read_unlabelled([Path("pool.jsonl.gz")], limit=6000, known=comments)
     texts, polarities = read_emotions(Path("goemotions.jsonl.gz"), limit=6000, known=comments)
+    texts, polarities = read_opinions(Path("opinions.jsonl.gz"), known=comments)
 
 An unlabelled line needs `id` and `text`; `question` and `source` may be there. Of each source at most `limit` texts
 are taken, chosen by a hash of the text, so that a choice stays the same when others are added.
@@ -16,6 +17,7 @@ from typing import Any
 
 from evaluation.gold import lines_of
 from models.errors import InputError
+from models.heads import LEVELS
 from models.schema import Comment
 from models.text import words_of
 
@@ -81,6 +83,28 @@ def read_emotions(path: Path, *, limit: int, known: Collection[str]) -> tuple[li
         each = min(each, limit // len(found))
     chosen = [(text, side) for side, texts in found.items() for _, text in sorted(texts)[:each]]
     return [Comment(text=text) for text, _ in chosen], [side for _, side in chosen]
+
+
+def read_opinions(path: Path, *, known: Collection[str]) -> tuple[list[Comment], list[int]]:
+    """Texts with a `sentiment` from -2 to 2 and no more, as polarities; none twice and none that is in `known`.
+
+    Raises `InputError` (code "invalid_texts") naming the file and the line that lacks one or has another value.
+    """
+    seen = {_words(text) for text in known}
+    comments: list[Comment] = []
+    sides: list[int] = []
+    for number, entry in _entries(path):
+        text, level = entry.get("text"), entry.get("sentiment")
+        if not isinstance(text, str) or type(level) is not int or level not in LEVELS:
+            raise InputError(
+                f"{path.name}, line {number}: text: must be a string, and sentiment one of {LEVELS}",
+                code="invalid_texts",
+            )
+        if (words := _words(text)) and words not in seen:
+            seen.add(words)
+            comments.append(Comment(text=text))
+            sides.append(NEUTRAL + (level > 0) - (level < 0))
+    return comments, sides
 
 
 def _entries(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Comments varied, for teachers to speak of: sentences of two side by side, words exchanged for near ones.
+"""Comments varied, for teachers to speak of: a few words of one, sentences of two, words exchanged for near ones.
 
     near = near_words(tokenizer, encoder_weights(base)[WORDS])
     texts = vary(comments, count=24_000, near=near, seed=1)
@@ -23,7 +23,12 @@ WORDS = "embeddings.word_embeddings.weight"
 _NEAR = 8
 _ROWS = 1_024
 _LARGEST_SHARE = 0.35  # of a comment's words exchanged; TinyBERT's .4 is of longer texts
-_JOINED = 0.5
+_CUT = 0.25
+_WORDS_CUT = (
+    2,
+    9,
+)  # so many words of a comment stand alone: what a phrase says beside what a whole text does
+_JOINED = 0.4
 _SENTENCES = 3  # of each comment that is joined
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
@@ -53,11 +58,20 @@ def vary(
 
 def _one(comments: Sequence[Comment], near: Mapping[str, Sequence[str]], chance: random.Random) -> Comment:
     first = chance.choice(comments)
-    text = first.text
-    if chance.random() < _JOINED:
+    text, kind = first.text, chance.random()
+    if kind < _CUT:
+        text = _few_words(text, chance)
+    elif kind < _CUT + _JOINED:
         text = f"{_some(text, chance)} {_some(chance.choice(comments).text, chance)}"
     share = chance.uniform(0, _LARGEST_SHARE)
     return Comment(text=_exchanged(text, near, share, chance), question=first.question)
+
+
+def _few_words(text: str, chance: random.Random) -> str:
+    words = text.split()
+    count = chance.randint(*_WORDS_CUT)
+    start = chance.randrange(max(len(words) - count, 0) + 1)
+    return " ".join(words[start : start + count])
 
 
 def _some(text: str, chance: random.Random) -> str:

@@ -128,6 +128,23 @@ def test_a_checkpoint_of_other_data_is_not_resumed(examples: list[Example], tmp_
     assert other.progress.step == int(np.ceil(len(examples) / 8))
 
 
+def test_an_epoch_takes_its_share_of_both_and_the_next_one_others(
+    examples: list[Example], tmp_path: Path
+) -> None:
+    one = trainer(tmp_path)
+    one.config = dataclasses.replace(
+        one.config, loop=dataclasses.replace(one.config.loop, labelled=0.5, unlabelled=0.25)
+    )
+    mixed = examples[:12] + [dataclasses.replace(example, labelled=False) for example in examples[:16]]
+    epochs = []
+    for one.progress.epoch in range(4):
+        epochs.append(set(one._chosen(mixed)))
+    assert [len(epoch) for epoch in epochs] == [6 + 4] * 4
+    assert set().union(*epochs) == set(range(28))
+    assert epochs[0] & epochs[1] == set()
+    assert epochs[0] & epochs[2] == {place for place in epochs[0] if place < 12}
+
+
 @pytest.mark.parametrize("held", [1, 0])
 def test_with_no_label_held_out_the_last_epoch_is_the_best(
     examples: list[Example], tmp_path: Path, held: int

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.errors import InputError
-from training.unlabelled import NEGATIVE, NEUTRAL, POSITIVE, read_emotions, read_unlabelled
+from training.unlabelled import NEGATIVE, NEUTRAL, POSITIVE, read_emotions, read_opinions, read_unlabelled
 
 
 def write(file: Path, *entries: Any) -> Path:
@@ -81,3 +81,26 @@ def test_texts_that_are_labelled_or_barred_are_no_texts_of_known_polarity(tmp_pa
     assert not {"Text 0!", "Text 9!", "Text 10!"} & {comment.text for comment in comments}
     assert [sides.count(side) for side in (NEGATIVE, NEUTRAL, POSITIVE)] == [6] * 3
     assert len(read_emotions(file, limit=15, known=["text 0", "text 9", "text 10"])[0]) == 15
+
+
+def test_opinions_are_polarities_none_twice_and_none_that_is_known(tmp_path: Path) -> None:
+    entries = [("dull", -2), ("fine", 1), ("at six", 0), ("Dull!", -2), ("of the exam", 2), ("?", 1)]
+    file = write(tmp_path / "o.jsonl", *({"text": text, "sentiment": level} for text, level in entries))
+    comments, sides = read_opinions(file, known=["Of the exam."])
+    assert [comment.text for comment in comments] == ["dull", "fine", "at six"]
+    assert sides == [NEGATIVE, POSITIVE, NEUTRAL]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"text": "x"},
+        {"text": "x", "sentiment": 3},
+        {"text": 1, "sentiment": 1},
+        {"text": "x", "sentiment": True},
+    ],
+)
+def test_an_opinion_needs_a_text_and_a_level(tmp_path: Path, entry: dict[str, object]) -> None:
+    file = write(tmp_path / "o.jsonl", {"text": "fine", "sentiment": 1}, entry)
+    with pytest.raises(InputError, match=r"o\.jsonl, line 2: text: must be a string, and sentiment one of"):
+        read_opinions(file, known=[])

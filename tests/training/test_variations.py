@@ -36,6 +36,7 @@ def test_variations_are_made_of_the_comments_words_and_of_near_ones() -> None:
     assert words & near
     assert {comment.question for comment in found} == {None, "Why?"}
     assert any("rude." in comment.text and "phone." in comment.text for comment in found)
+    assert any(comment.text.count(" ") == 1 for comment in found)  # of comments that have six words and more
 
 
 def test_the_same_seed_gives_the_same_variations() -> None:
