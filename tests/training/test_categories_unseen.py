@@ -1,4 +1,4 @@
-"""A category that no comment shows: its description alone speaks for it, beside others that were taught."""
+"""A category that comments do not show, for none has it or all have: its description alone speaks for it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +11,14 @@ from models.category_network import CONTEXT
 from models.heads import Layout, Scores
 from models.schema import Comment
 from models.taxonomy import Category, Taxonomy
+from models.weights import load_weights
 from tests.tiny import CONFIG, write_tiny_base
 from training.categories.calibration import INTERCEPT, SLOPE, fixed, measured
 from training.categories.directions import Directions, Targets, fit
 from training.categories.encoder import CategoryEncoder, Vectors
 from training.categories.lessons import Lessons, Stage
 from training.categories.making import Maker
+from training.categories.run import train_categories
 from training.config import read_config
 
 SHOWN = (0, 2)
@@ -66,6 +68,20 @@ def test_a_comment_without_words_does_not_show_it() -> None:
     assert fit(start, clauses, targets, exclusive=False).bias[1] == start.bias[1]
 
 
+@pytest.mark.parametrize("without", [0, np.nan])
+def test_one_that_every_comment_has_stays_as_described_and_keeps_the_fixed_scale(without: float) -> None:
+    start, clauses, targets = drawn()
+    targets[:, 0] = 1
+    targets[:, 1] = without  # beside one that none has
+    found = fit(start, clauses, targets, exclusive=False)
+    assert found.bias[0] == start.bias[0]
+    assert (found.weight[0] == start.weight[0]).all()
+    assert (found.weight[2] != start.weight[2]).any()
+    calibration, thresholds = measured(taxonomy(exclusive=False), logits_of(targets), targets)
+    assert calibration.platt["c0"] == (SLOPE, INTERCEPT)
+    assert thresholds["c0"] == thresholds["c1"]
+
+
 def logits_of(targets: Targets) -> Scores:
     noise = np.random.default_rng(1).normal(size=targets.shape)
     return (targets * 3 - 1.5 + noise).astype(np.float32)
@@ -95,6 +111,30 @@ def test_a_person_looks_at_as_many_comments_as_they_asked_for() -> None:
     given = chances >= np.array(list(thresholds.values()), dtype=np.float32)
     doubt = np.where(given, 1 - chances, chances).sum(axis=1)
     assert (doubt >= calibration.doubt).mean() == pytest.approx(0.15, abs=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("examples", [9, 50])
+def test_examples_of_one_category_alone_make_a_model_that_says_so(
+    tmp_path: Path, count: int, examples: int
+) -> None:
+    """Fitted on comments that all have it, it would be found in everything."""
+    encoder = CategoryEncoder(
+        write_tiny_base(tmp_path), replace(CONFIG, max_question_tokens=0), context=CONTEXT, dropout=0.1
+    )
+    file = tmp_path / "run.toml"
+    file.write_text("[loop]\nepochs = 1\nhalf_precision = false\nthreads = 1\n", "utf-8")
+    tax, said = taxonomy(exclusive=False, count=count), list[str]()
+    rows = np.eye(count, dtype=np.float32)[np.zeros(examples, dtype=int)]
+    lessons = Lessons([Comment(f"Visit {n}. {SAID[0]}") for n in range(examples)], rows)
+    config = read_config(file)
+    train_categories(
+        tax, lessons, tmp_path / "out", config, stage="examples", why="", encoder=encoder, say=said.append
+    )
+    assert any("every comment has c0" in line for line in said)
+    weights = load_weights(tmp_path / "out" / "weights.safetensors")
+    start = Maker(tax, encoder, config, tmp_path / "making").start
+    assert weights["heads.1.bias"].numpy()[:count] == pytest.approx(start.bias, abs=1e-2)
 
 
 @pytest.mark.parametrize(("stage", "count"), [("examples", 20), ("examples", 48), ("tuned", 64)])

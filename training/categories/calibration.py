@@ -4,8 +4,8 @@ described   a fixed scale, measured once on comments of our own writing
 examples    from cross-fitted logits: each comment's by directions that were fitted without it
 tuned       from held-out comments, read by the runtime that serves
 
-A category that none of these comments shows keeps the fixed scale: what is fitted on comments without it says only
-that it is rare.
+A category that these comments do not show keeps the fixed scale: what is fitted on comments without it says only
+that it is rare, and on comments with it that it is common.
 """
 
 import numpy as np
@@ -42,7 +42,7 @@ def measured(tax: Taxonomy, logits: Scores, targets: Targets) -> Found:
         places = targets[told].argmax(axis=1).astype(np.int64)
         return Calibration(temperature={"category": temperature_scaling(logits[told], places)}), {}
     layout = Layout(tax)
-    found = {k: layout.categories[k] for k in np.flatnonzero(shown(targets)).tolist()}
+    found = {k: layout.categories[k] for k in np.flatnonzero(shown(targets, exclusive=False)).tolist()}
     fitted = {name: _platt(logits[:, k], targets[:, k]) for k, name in found.items()}
     platt = dict.fromkeys(layout.categories, (SLOPE, INTERCEPT)) | fitted
     whole = ~np.isnan(targets[:, list(found)]).any(axis=1)

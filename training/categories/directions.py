@@ -7,7 +7,7 @@ the bias is where so few of these clauses reach 0 as a comment may be expected t
 
 Labelled comments then move weight and bias by logistic regression whose penalty draws them back to the described
 ones (a Gaussian prior): with no examples nothing moves, with many the descriptions hardly count. A category that no
-comment shows stays out of the regression: every comment would be against it, and nothing holds its bias.
+comment shows, or that every comment has, stays out of the regression: nothing would hold its bias.
 """
 
 from collections.abc import Sequence
@@ -83,19 +83,20 @@ def described(tax: Taxonomy, encoder: Encoder) -> Directions:
     return Directions((weight / spread[:, None]).astype(np.float32), -reached.astype(np.float32))
 
 
-def shown(targets: Targets) -> Shown:
-    """The categories that at least one comment has."""
-    return np.asarray((targets == 1).any(axis=0))
+def shown(targets: Targets, *, exclusive: bool) -> Shown:
+    """The categories that comments teach: at least one has it and, unless the others tell so, one has it not."""
+    with_it = (targets == 1).any(axis=0)
+    return np.asarray(with_it if exclusive else with_it & (targets == 0).any(axis=0))
 
 
 def fit(start: Directions, clauses: Sequence[Vectors], targets: Targets, *, exclusive: bool) -> Directions:
     """Directions moved by labelled comments; comments without words are left out.
 
-    A category that no comment shows stays as it was described. Where categories exclude each other it is not among
-    those chosen from either: were its bias only held, all others would rise above it together.
+    A category that comments do not show (`shown`) stays as it was described. Where categories exclude each other it
+    is not among those chosen from either: were its bias only held, all others would rise above it together.
     """
     kept = [place for place, vectors in enumerate(clauses) if len(vectors)]
-    taught = shown(targets[kept])
+    taught = shown(targets[kept], exclusive=exclusive)
     if not taught.any():
         return start
     some = Directions(start.weight[taught], start.bias[taught])

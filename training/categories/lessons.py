@@ -18,7 +18,7 @@ from models.categories import OwnCategories
 from models.errors import InputError
 from models.schema import Comment
 from models.taxonomy import Taxonomy
-from training.categories.directions import Targets
+from training.categories.directions import Targets, shown
 
 Stage = Literal["described", "examples", "tuned"]
 STAGES: tuple[Stage, ...] = ("described", "examples", "tuned")
@@ -107,8 +107,15 @@ def choose_stage(lessons: Lessons, wanted: Stage | None) -> tuple[Stage, str]:
 
 
 def unseen(lessons: Lessons, tax: Taxonomy) -> list[str]:
-    """Ids of the categories that no comment shows: their descriptions alone speak for them."""
+    """Ids of the categories that no comment has: their descriptions alone speak for them."""
     return [c.id for c, n in zip(tax.categories, lessons.support, strict=True) if n == 0]
+
+
+def endless(lessons: Lessons, tax: Taxonomy) -> list[str]:
+    """Ids of those that comments have and none is known to have not: nothing shows where they end."""
+    taught = shown(lessons.targets, exclusive=tax.exclusive)
+    pairs = zip(tax.categories, lessons.support, taught, strict=True)
+    return [category.id for category, n, is_taught in pairs if n and not is_taught]
 
 
 def folds(lessons: Lessons, count: int, *, seed: int) -> list[list[int]]:

@@ -95,7 +95,9 @@ class Maker:
         sides = [self._examples(side) if side else [] for side in (training, held)]
         progress = trainer.fit(*sides)
         # No comment moved these, but weight decay made them smaller.
-        set_directions(network, self.start, self._layout, only=~taught_by(sides[0]))
+        set_directions(
+            network, self.start, self._layout, only=~taught_by(sides[0], exclusive=self._tax.exclusive)
+        )
         return network, progress
 
     def _examples(self, lessons: Lessons) -> list[Any]:

@@ -21,7 +21,7 @@ from models.weights import round_weights, save_weights
 from training.categories.calibration import Found, fixed, measured
 from training.categories.card import write_card
 from training.categories.encoder import CategoryEncoder, open_encoder, ordinary_feedback
-from training.categories.lessons import Lessons, Stage, unseen
+from training.categories.lessons import Lessons, Stage, endless, unseen
 from training.categories.making import Made, Maker
 from training.categories.tuning import of_categories
 from training.config import RunConfig
@@ -55,6 +55,11 @@ def train_categories(
     say(f"stage {stage}: {why}")
     if lessons.comments and (without := unseen(lessons, tax)):
         say(f"no comment shows {', '.join(without)}: the description alone speaks for each")
+    if one_sided := endless(lessons, tax):
+        say(
+            f"every comment has {', '.join(one_sided)}: the description alone speaks for each; "
+            "counter-examples or comments without it would show where it ends"
+        )
     encoder = encoder or open_encoder_for(tax, stage, config, output)
     maker = Maker(tax, encoder, config, output / "making", report)
     made = maker.make(stage, lessons)
