@@ -24,10 +24,7 @@ _NEAR = 8
 _ROWS = 1_024
 _LARGEST_SHARE = 0.35  # of a comment's words exchanged; TinyBERT's .4 is of longer texts
 _CUT = 0.25
-_WORDS_CUT = (
-    2,
-    9,
-)  # so many words of a comment stand alone: what a phrase says beside what a whole text does
+_WORDS_CUT = (2, 9)  # so many words stand alone: what a phrase says beside a whole text
 _JOINED = 0.4
 _SENTENCES = 3  # of each comment that is joined
 _WORD = re.compile(r"[^\W\d_]{3,}")

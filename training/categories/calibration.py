@@ -42,7 +42,7 @@ def measured(tax: Taxonomy, logits: Scores, targets: Targets) -> Found:
         places = targets[told].argmax(axis=1).astype(np.int64)
         return Calibration(temperature={"category": temperature_scaling(logits[told], places)}), {}
     layout = Layout(tax)
-    found = {k: layout.categories[k] for k in np.flatnonzero(shown(targets, exclusive=False)).tolist()}
+    found = {k: layout.categories[k] for k in np.flatnonzero(shown(targets)).tolist()}
     fitted = {name: _platt(logits[:, k], targets[:, k]) for k, name in found.items()}
     platt = dict.fromkeys(layout.categories, (SLOPE, INTERCEPT)) | fitted
     whole = ~np.isnan(targets[:, list(found)]).any(axis=1)

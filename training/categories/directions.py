@@ -83,10 +83,9 @@ def described(tax: Taxonomy, encoder: Encoder) -> Directions:
     return Directions((weight / spread[:, None]).astype(np.float32), -reached.astype(np.float32))
 
 
-def shown(targets: Targets, *, exclusive: bool) -> Shown:
-    """The categories that comments teach: at least one has it and, unless the others tell so, one has it not."""
-    with_it = (targets == 1).any(axis=0)
-    return np.asarray(with_it if exclusive else with_it & (targets == 0).any(axis=0))
+def shown(targets: Targets) -> Shown:
+    """The categories that comments teach: at least one is known to have it and one not to."""
+    return np.asarray((targets == 1).any(axis=0) & (targets == 0).any(axis=0))
 
 
 def fit(start: Directions, clauses: Sequence[Vectors], targets: Targets, *, exclusive: bool) -> Directions:
@@ -96,7 +95,7 @@ def fit(start: Directions, clauses: Sequence[Vectors], targets: Targets, *, excl
     is not among those chosen from either: were its bias only held, all others would rise above it together.
     """
     kept = [place for place, vectors in enumerate(clauses) if len(vectors)]
-    taught = shown(targets[kept], exclusive=exclusive)
+    taught = shown(targets[kept])
     if not taught.any():
         return start
     some = Directions(start.weight[taught], start.bias[taught])

@@ -113,7 +113,7 @@ def unseen(lessons: Lessons, tax: Taxonomy) -> list[str]:
 
 def endless(lessons: Lessons, tax: Taxonomy) -> list[str]:
     """Ids of those that comments have and none is known to have not: nothing shows where they end."""
-    taught = shown(lessons.targets, exclusive=tax.exclusive)
+    taught = shown(lessons.targets)
     pairs = zip(tax.categories, lessons.support, taught, strict=True)
     return [category.id for category, n, is_taught in pairs if n and not is_taught]
 

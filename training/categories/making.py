@@ -95,9 +95,7 @@ class Maker:
         sides = [self._examples(side) if side else [] for side in (training, held)]
         progress = trainer.fit(*sides)
         # No comment moved these, but weight decay made them smaller.
-        set_directions(
-            network, self.start, self._layout, only=~taught_by(sides[0], exclusive=self._tax.exclusive)
-        )
+        set_directions(network, self.start, self._layout, only=~taught_by(sides[0]))
         return network, progress
 
     def _examples(self, lessons: Lessons) -> list[Any]:

@@ -44,7 +44,7 @@ class CategoryTrainer(Trainer):
 
     def _objective(self, training: Sequence[Example]) -> Callable[[Tensor, TrainingBatch], Tensor]:
         exclusive = "category" in self.layout.choices
-        taught = torch.from_numpy(taught_by(training, exclusive=exclusive))
+        taught = torch.from_numpy(taught_by(training))
         columns = _start(self.layout) + taught.nonzero().squeeze(1)
 
         def objective(scores: Tensor, batch: TrainingBatch) -> Tensor:
@@ -59,9 +59,9 @@ def of_categories(pooled: Scores, layout: Layout) -> Scores:
     return pooled[:, layout.category] if "category" in layout.choices else pooled[:, : len(layout.categories)]
 
 
-def taught_by(examples: Sequence[Example], *, exclusive: bool) -> Shown:
+def taught_by(examples: Sequence[Example]) -> Shown:
     """The categories that the examples show."""
-    return shown(np.stack([example.detected for example in examples]), exclusive=exclusive)
+    return shown(np.stack([example.detected for example in examples]))
 
 
 def set_directions(
