@@ -116,7 +116,8 @@ def train(
         console.print(f"{corpus.gone} corrected comments of --data are no longer in the store: left out")
     tests = read_labelled(exam, tax, known) if exam else []
     barred = [comment.text for comment in tests]
-    add_unlabelled(corpus, unlabelled, emotions, opinions, barred, limit=config.data.unlabelled)
+    limit, draw = config.data.unlabelled, config.data.draw
+    add_unlabelled(corpus, unlabelled, emotions, opinions, barred, limit=limit, draw=draw)
     with _reporting(console) as report:
         version = run(
             corpus,

@@ -24,6 +24,7 @@ class Data:
     limit: int
     unlabelled: int
     variations: int
+    draw: int
 
 
 @dataclass(frozen=True)

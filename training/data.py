@@ -115,20 +115,21 @@ def add_unlabelled(
     barred: Sequence[str],
     *,
     limit: int,
+    draw: int,
 ) -> None:
     """Add texts without labels of ours, none that is labelled or in `barred`.
 
-    At most `limit` of each source; of opinions, which are few, all.
+    At most `limit` of each source, another `draw` others; of opinions, which are few, all.
     """
     known = [labelled.text for labelled in (*corpus.training, *corpus.held_out)] + list(barred)
-    polar = [(path, read_emotions(path, limit=limit, known=known)) for path in emotions]
+    polar = [(path, read_emotions(path, limit=limit, draw=draw, known=known)) for path in emotions]
     polar += [(path, read_opinions(path, known=known)) for path in opinions]
     for path, (comments, polarities) in polar:
         corpus.polar.extend(comments)
         corpus.polarities.extend(polarities)
         corpus.files.append(_plain_record(path, len(comments), "polarity alone"))
     known += [comment.text for comment in corpus.polar]
-    chosen = read_unlabelled(unlabelled, limit=limit, known=known)
+    chosen = read_unlabelled(unlabelled, limit=limit, draw=draw, known=known)
     corpus.unlabelled.extend(comment for _, comment in chosen)
     taken = Counter(path for path, _ in chosen)
     corpus.files.extend(_plain_record(path, taken[path], "without labels") for path in unlabelled)

@@ -173,7 +173,7 @@ def _variations(corpus: Corpus, base: Path, tokenizer: Tokenizer, config: RunCon
         return []
     near = near_words(tokenizer, encoder_weights(base)[WORDS])
     comments = [labelled.comment for labelled in corpus.training] + corpus.polar
-    return vary(comments, count=config.data.variations, near=near, seed=config.seed)
+    return vary(comments, count=config.data.variations, near=near, seed=config.data.draw)
 
 
 def _samples(training: Sequence[Example], seed: int) -> list[Batch]:

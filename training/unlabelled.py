@@ -1,11 +1,12 @@
 """Texts that nobody labelled by the codebook, for teachers to speak of, and texts of which only the polarity is known.
 
-    texts = read_unlabelled([Path("pool.jsonl.gz")], limit=6000, known=comments)
-    texts, polarities = read_emotions(Path("goemotions.jsonl.gz"), limit=6000, known=comments)
+    texts = read_unlabelled([Path("pool.jsonl.gz")], limit=6000, draw=1, known=comments)
+    texts, polarities = read_emotions(Path("goemotions.jsonl.gz"), limit=6000, draw=1, known=comments)
     texts, polarities = read_opinions(Path("opinions.jsonl.gz"), known=comments)
 
 An unlabelled line needs `id` and `text`; `question` and `source` may be there. Of each source at most `limit` texts
-are taken, chosen by a hash of the text, so that a choice stays the same when others are added.
+are taken, chosen by a hash of the text, so that a choice stays the same when others are added; another `draw` takes
+others.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ _SIDE_OF = {emotion: side for side, names in _EMOTIONS.items() for emotion in na
 
 
 def read_unlabelled(
-    paths: Sequence[Path], *, limit: int, known: Collection[str]
+    paths: Sequence[Path], *, limit: int, draw: int, known: Collection[str]
 ) -> list[tuple[Path, Comment]]:
     """Comments to be taught by teachers, each with its file, none twice and none whose text is, case and signs aside,
     in `known`.
@@ -49,7 +50,7 @@ def read_unlabelled(
                 seen.add(words)
                 source = str(entry.get("source") or path.name)
                 comment = Comment(text=text, question=entry.get("question"))
-                found.append((_order(words), source, path, comment))
+                found.append((_order(words, draw), source, path, comment))
     taken: Counter[str] = Counter()
     chosen = []
     for _, source, path, comment in sorted(found, key=lambda each: each[0]):
@@ -59,7 +60,9 @@ def read_unlabelled(
     return chosen
 
 
-def read_emotions(path: Path, *, limit: int, known: Collection[str]) -> tuple[list[Comment], list[int]]:
+def read_emotions(
+    path: Path, *, limit: int, draw: int, known: Collection[str]
+) -> tuple[list[Comment], list[int]]:
     """Texts labelled with emotions (Demszky et al. 2020), as polarities: those whose emotions all lean one way.
 
     As many of each side, at most `limit` in all: praise is twice as common there as blame, and whoever reads them is
@@ -77,7 +80,7 @@ def read_emotions(path: Path, *, limit: int, known: Collection[str]) -> tuple[li
             raise InputError(f"{path.name}, line {number}: no {error}", code="invalid_texts") from error
         side, words = sides.pop() if len(sides) == 1 else None, _words(text)
         if side is not None and words not in seen:
-            found[side].append((_order(words), text))
+            found[side].append((_order(words, draw), text))
     each = min(len(texts) for texts in found.values())
     if limit:
         each = min(each, limit // len(found))
@@ -122,5 +125,5 @@ def _words(text: str) -> str:
     return " ".join(words_of(text))
 
 
-def _order(words: str) -> str:
-    return hashlib.sha256(words.encode()).hexdigest()
+def _order(words: str, draw: int) -> str:
+    return hashlib.sha256(f"{draw} {words}".encode()).hexdigest()

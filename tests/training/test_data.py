@@ -33,7 +33,7 @@ def test_labelled_and_barred_texts_are_not_taken_for_their_polarity(corpus: Corp
         for text in (texts if emotion == "joy" else [f"{emotion} {at}" for at in range(9)])
     ]
     file = write_lines(tmp_path / "emotions.jsonl", entries)
-    add_unlabelled(corpus, [], [file], [], ["in the exam!"], limit=0)
+    add_unlabelled(corpus, [], [file], [], ["in the exam!"], limit=0, draw=1)
     assert not set(known) & {comment.text for comment in corpus.polar}
     assert [corpus.polarities.count(side) for side in range(3)] == [6, 6, 6]
 
