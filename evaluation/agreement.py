@@ -2,7 +2,8 @@
 
     python -m evaluation.agreement labels/round2.jsonl labels/second/round2.jsonl --texts pool.jsonl.gz
 
-Comments are matched by id. The first pass is taken for the truth, though F1 is the same either way round.
+Comments are matched by id. The first pass is taken for the truth: micro-F1 is the same either way round, macro-F1 is
+over the labels that the first has.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from evaluation.intervals import Estimate
 from evaluation.predictions import from_labelled
 from evaluation.tasks import TASKS
 from models import taxonomy
-from models.errors import InputError
+from models.errors import InputError, ListenwellError
 from models.taxonomy import Taxonomy
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -77,4 +78,7 @@ def main(first: Path, second: Path, texts: tuple[Path, ...]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main(prog_name="python -m evaluation.agreement")
+    except ListenwellError as error:
+        raise SystemExit(f"Error: {error.detail} [{error.code}]") from error

@@ -60,7 +60,8 @@ class Checked:
 
 
 def run_benchmarks(pipeline: Pipeline, folder: Path, *, seed: int = 0) -> list[Checked]:
-    """Every benchmark whose file lies in `folder`. Raises `InputError` for a file that is not as it should be."""
+    """Every benchmark whose file lies in `folder`. Raises `InputError` for a file that is not as it should be, or if
+    there is none (code "no_benchmarks")."""
     found = []
     for benchmark in BENCHMARKS:
         file = folder / benchmark.file
@@ -69,6 +70,9 @@ def run_benchmarks(pipeline: Pipeline, folder: Path, *, seed: int = 0) -> list[C
             columns = [SENTIMENTS.index(each) for each in benchmark.classes]
             decided = sentiment_probabilities(pipeline, texts)[:, columns].argmax(axis=1)
             found.append(Checked(benchmark, _figure(benchmark, truth, decided, seed)))
+    if not found:
+        expected = " nor ".join(benchmark.file for benchmark in BENCHMARKS)
+        raise InputError(f"--benchmarks: {folder.name} has neither {expected}", code="no_benchmarks")
     return found
 
 

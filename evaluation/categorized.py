@@ -6,7 +6,7 @@ comments = read_categorized(Path("few.jsonl"), taxonomy)
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,8 @@ class Categorized:
         return Comment(text=self.text, question=self.question, id=self.id)
 
 
-def read_categorized(path: Path, taxonomy: Taxonomy) -> list[Categorized]:
-    """Read a labelled file (.gz or not), in order.
+def read_categorized(path: Path, taxonomy: Taxonomy, *, learnt: bool = False) -> list[Categorized]:
+    """Read a labelled file (.gz or not), in order; what is to be `learnt` may not be marked as only measuring.
 
     Raises `InputError` (code "invalid_labels") naming the file, the line and the field that is at fault.
     """
@@ -44,7 +44,7 @@ def read_categorized(path: Path, taxonomy: Taxonomy) -> list[Categorized]:
     known = {category.id for category in taxonomy.categories}
     for number, line in lines_of(path):
         try:
-            comment = _comment(json.loads(line), known, taxonomy.exclusive)
+            comment = _comment(json.loads(line), known, taxonomy.exclusive, learnt=learnt)
             if comment.id in found:
                 raise _Unfit("id: used before")
         except ValueError as error:
@@ -54,11 +54,6 @@ def read_categorized(path: Path, taxonomy: Taxonomy) -> list[Categorized]:
     if not found:
         raise InputError(f"{path.name}: no labelled comment in it", code="invalid_labels")
     return list(found.values())
-
-
-def read_all(paths: Iterable[Path], taxonomy: Taxonomy) -> list[Categorized]:
-    """The comments of several files, in order. Raises as `read_categorized` does."""
-    return [comment for path in paths for comment in read_categorized(path, taxonomy)]
 
 
 def category_matrix(comments: Sequence[Categorized], taxonomy: Taxonomy) -> NDArray[np.bool_]:
@@ -72,7 +67,7 @@ class _Unfit(ValueError):
     """What is wrong with which field; the reader adds the file and the line."""
 
 
-def _comment(line: Any, known: set[str], exclusive: bool) -> Categorized:
+def _comment(line: Any, known: set[str], exclusive: bool, *, learnt: bool) -> Categorized:
     if not isinstance(line, dict):
         raise _Unfit("must be an object")
     for key in ("id", "text"):
@@ -81,7 +76,7 @@ def _comment(line: Any, known: set[str], exclusive: bool) -> Categorized:
     question = line.get("question")
     if question is not None and not isinstance(question, str):
         raise _Unfit("question: must be a string or null")
-    if line.get("train") is False:
+    if learnt and line.get("train") is False:
         raise _Unfit("train: is false, so that this comment only measures; such a file is not for training")
     return Categorized(line["id"], line["text"], question or None, _categories(line, known, exclusive))
 

@@ -63,25 +63,27 @@ class Windows:
         pieces = _pieces(reading, text)
         if any(len(piece) > room for piece in pieces):
             pieces = _fitted(pieces, reading, text, room)
+        # A clause without a token of its own (signs unknown to the tokenizer's normalizer) reads as [SEP].
+        pieces = [piece or [self._sep] for piece in pieces]
         window: list[list[int]] = []
-        count = 0
+        count = length = 0
         for piece in pieces:
-            if window and sum(map(len, window)) + len(piece) > room:
+            if window and length + len(piece) > room:
                 yield self._window(asked, window)
                 count += 1
-                window = []
+                window, length = [], 0
                 if count == self._config.max_windows:
                     return
             window.append(piece)
+            length += len(piece)
         yield self._window(asked, window)
 
     def _window(self, asked: list[int], pieces: list[list[int]]) -> Window:
         head = [self._cls, *asked, self._sep]
         ids, spans = list(head), []
         for piece in pieces:
-            # A clause without a token of its own (signs unknown to the tokenizer's normalizer) reads as [SEP].
-            spans.append((len(ids), len(ids) + max(len(piece), 1)))
-            ids.extend(piece or [self._sep])
+            spans.append((len(ids), len(ids) + len(piece)))
+            ids.extend(piece)
         ids.append(self._sep)
         return Window(ids=ids, segments=[0] * len(head) + [1] * (len(ids) - len(head)), spans=spans)
 

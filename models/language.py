@@ -15,6 +15,8 @@ from models.schema import Language
 
 SUPPORTED = frozenset({"en"})
 UNKNOWN = "und"
+# ISO 639-2 and -3 name it by three letters.
+_SAME = {"eng": "en"}
 # Languages that customers' comments come in; a longer list makes short texts less certain.
 _CANDIDATES = (
     "en ar bg bn cs da de el es fa fi fr he hi hr hu id it ja ko lt lv ms nl no pl pt ro ru sk sl sr sv ta th "
@@ -34,9 +36,13 @@ _ENGLISH_WORDS = frozenset(
 
 
 def detect(text: str, declared: str | None = None) -> Language:
-    """Return the language of a cleaned text; a declared one is believed, region subtags aside ("en-GB")."""
-    if declared:
-        code = re.split(r"[-_]", declared.strip().lower())[0]
+    """Return the language of a cleaned text; a declared one is believed, region subtags aside ("en-GB").
+
+    "und" declares nothing.
+    """
+    code = re.split(r"[-_]", (declared or "").strip().lower())[0]
+    if code and code != UNKNOWN:
+        code = _SAME.get(code, code)
         return Language(code=code, supported=code in SUPPORTED)
     code = _guess(text)
     return Language(code=code, supported=code in SUPPORTED or code == UNKNOWN)

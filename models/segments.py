@@ -41,7 +41,10 @@ _WORD = re.compile(r"\S++")
 _LEADING_CONTRAST = re.compile(
     r"\s*(?:although|though|even though|while|whilst|despite)\b[^,;]{8,160}?(,\s+)", re.I
 )
-_EDGE = " \t\n\r,;:.!?…\"'()[]*•·-"
+# Signs that are no words, and those that nobody sees: blanks without width, marks of direction, soft hyphens.
+_EDGE = " \t\n\r,;:.!?…\"'()[]*•·-" + "\u200b\u200e\u200f\u2060\ufeff\u00ad"
+# Parts of an emoji, which mean nothing before one.
+_JOINERS = "\u200d\ufe0f"
 _JOINING = re.compile(r"(?:but|and|however|although|though|so|yet|then)\b,?\s+", re.I)
 _WEAK = re.compile(r",\s*(?:and|so|then|or)\s+$", re.I)
 
@@ -110,7 +113,7 @@ def _cut(text: str, whole: Span, breaks: Iterator[tuple[int, int]]) -> Iterator[
 def _trim(text: str, span: Span) -> Span:
     """Leave out leading joining words and the punctuation around; a span of punctuation alone stays whole."""
     start, end = span.start, span.end
-    while start < end and text[start] in _EDGE:
+    while start < end and text[start] in _EDGE + _JOINERS:
         start += 1
     joining = _JOINING.match(text, start, end)
     if joining and joining.end() < end:

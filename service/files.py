@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from service.columns import Columns
 from service.packed import MAX_LINE, PACKINGS, BrokenLineError, Content
@@ -102,14 +102,24 @@ class JsonLinesSource:
             return BrokenLineError(f"line {number:,} {fault}", code=code, line=shown)
 
         try:
-            row = json.loads(line.decode("utf-8"))
+            row = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
         except UnicodeDecodeError:
             return broken("is not UTF-8", "invalid_encoding")
         except json.JSONDecodeError as error:
             return broken(f"is not JSON: {error.msg} at column {error.colno}")
+        except _ConstantError as error:
+            return broken(f"is not JSON: {error} is no number of it")
         except (RecursionError, ValueError):
             return broken("is nested too deeply or holds too long a number")
         return self.columns.shape(row) if isinstance(row, dict) else row
+
+
+class _ConstantError(ValueError):
+    """NaN or an infinity, which Python reads and writes and JSON does not know."""
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _ConstantError(name)
 
 
 def _parquet(content: Content, columns: Columns) -> Source:

@@ -1,7 +1,7 @@
 """Parquet: columns as in a CSV file, with `scores` and `metadata` as structs or maps where they are such."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from math import isnan
@@ -36,7 +36,7 @@ class ParquetSource:
             try:
                 for batch in content.iter_batches(batch_size=_ROWS):
                     yield from map(self._row, _rows(batch))
-            except (pa.ArrowInvalid, UnicodeDecodeError, OSError, KeyError) as error:
+            except (pa.ArrowException, ValueError, OverflowError, OSError, KeyError) as error:
                 raise self._fault("a part of it cannot be read") from error
 
     def count(self) -> int:
@@ -94,24 +94,58 @@ def _is_utf_8(value: Any) -> bool:
 
 
 def _rows(batch: Any) -> list[dict[str, Any]]:
+    """As Python has them; a value that it has not is judged with its row, as bytes or as the words of a time."""
+    # Python counts no nanoseconds: without pandas they are no time at all, with it one of nine digits.
+    batch = _cast(batch, _in_microseconds)
     try:
-        return list(batch.to_pylist(maps_as_pydicts="strict"))
+        return _listed(batch)
     except UnicodeDecodeError:
-        # Nobody has looked at what a column calls text; as bytes it is judged row by row.
-        raw = pa.schema([column.with_type(_as_bytes(column.type)) for column in batch.schema])
-        return list(batch.cast(raw).to_pylist(maps_as_pydicts="strict"))
+        # Nobody has looked at what a column calls text.
+        batch = _cast(batch, _as_bytes)
+    except (OverflowError, ValueError):
+        pass
+    try:
+        return _listed(batch)
+    except (OverflowError, ValueError):
+        # Years before 1 or after 9999.
+        return _listed(_cast(batch, _as_words))
+
+
+def _listed(batch: Any) -> list[dict[str, Any]]:
+    return list(batch.to_pylist(maps_as_pydicts="strict"))
+
+
+def _cast(batch: Any, leaf: Callable[[Any], Any]) -> Any:
+    schema = pa.schema([column.with_type(_with(column.type, leaf)) for column in batch.schema])
+    return batch if schema.equals(batch.schema) else batch.cast(schema, safe=False)
+
+
+def _with(kind: Any, leaf: Callable[[Any], Any]) -> Any:
+    """The type with others in the place of those it is made of."""
+    if pa.types.is_struct(kind):
+        return pa.struct([part.with_type(_with(part.type, leaf)) for part in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_with(kind.key_type, leaf), _with(kind.item_type, leaf))
+    if pa.types.is_dictionary(kind):
+        return _with(kind.value_type, leaf)
+    return leaf(kind)
 
 
 def _as_bytes(kind: Any) -> Any:
-    """The type with bytes in the place of text."""
-    if pa.types.is_struct(kind):
-        return pa.struct([part.with_type(_as_bytes(part.type)) for part in kind])
-    if pa.types.is_map(kind):
-        return pa.map_(_as_bytes(kind.key_type), _as_bytes(kind.item_type))
-    if pa.types.is_dictionary(kind):
-        return _as_bytes(kind.value_type)
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     return pa.large_binary() if text else kind
+
+
+def _in_microseconds(kind: Any) -> Any:
+    if not pa.types.is_temporal(kind) or getattr(kind, "unit", "us") != "ns":
+        return kind
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    return pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
+
+
+def _as_words(kind: Any) -> Any:
+    return pa.string() if pa.types.is_temporal(kind) else kind
 
 
 def _value(value: Any, errors: str = "strict") -> Any:

@@ -204,8 +204,8 @@ def _field(conn: Connection, field: str) -> sa.ColumnElement[Any]:
     if not field.startswith("metadata."):
         return comment.c[field]
     name = field.removeprefix("metadata.")
-    # SQLite would take some names for paths.
-    path = name if conn.dialect.name == "postgresql" else f'$."{name}"'
+    # SQLite would take some names for paths, and before 3.45 it compares them with the JSON as it is written.
+    path = name if conn.dialect.name == "postgresql" else f"$.{json.dumps(name)}"
     # As a literal, so that the field selected and the field grouped by are plainly one to PostgreSQL.
     found = sa.type_coerce(comment.c.metadata, sa.Text).op("->")(sa.literal(path, literal_execute=True))
     return sa.cast(found, sa.Text)

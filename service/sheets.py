@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,9 +94,13 @@ def _joined(cells: list[str]) -> str:
     return line.getvalue()
 
 
+_NUMBER = re.compile(r"\s*[+-]?\d+(\.\d*)?\s*", re.ASCII)
+"""Python would also read 1_0, nan and the digits of other scripts."""
+
+
 def _number(cell: str) -> int | float | str:
     """A score as a number; what is none is left for `intake` to refuse."""
-    try:
-        return float(cell) if "." in cell else int(cell)
-    except ValueError:
+    found = _NUMBER.fullmatch(cell) if len(cell) < 100 else None
+    if found is None:
         return cell
+    return float(cell) if found[1] else int(cell)

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.gold import LabelledComment
+from evaluation.scores import Floats
 from models.heads import LEVELS, Calibration, Layout, Scores, expected_errors, softmax
 from models.taxonomy import Taxonomy
 from training.examples import detected_targets
 
 # Strength of the pull of each Platt fit towards (1, 0): about this many comments' worth of doubt.
 _PRIOR = 4.0
+# A label that the logits do not rank rightly is told by its rate alone, nearly.
+_LEAST_SLOPE = 0.05
 # Share of the comments that a person should look at: what a team may be able to read, the least certain first.
 _REVIEWED = 0.15
 
@@ -37,6 +40,10 @@ def calibrate(
     first = Calibration(platt=platt, temperature=temperature)
     probabilities = first.detected(layout, logits)
     thresholds = choose_thresholds(probabilities, layout.detected)
+    for column, name in enumerate(layout.detected):
+        # Where nothing tells how its probabilities are ranked, it is found where it is likelier than not.
+        if not truth[:, column].any():
+            thresholds[name] = max(thresholds[name], 0.5)
     errors = {
         name: error_counts(probabilities[:, column] >= thresholds[name], truth[:, column])
         for column, name in enumerate(layout.labels)
@@ -60,23 +67,33 @@ def platt_scaling(logits: NDArray[np.floating], truth: NDArray[np.bool_]) -> tup
     """Slope and intercept by logistic regression on the logit, with Platt's smoothed targets.
 
     Platt 1999, Probabilistic outputs for support vector machines; the target of a positive is
-    (n1 + 1) / (n1 + 2), of a negative 1 / (n0 + 2). Newton steps; the slope stays positive.
+    (n1 + 1) / (n1 + 2), of a negative 1 / (n0 + 2). The slope stays positive.
     """
     positives, negatives = int(truth.sum()), int((~truth).sum())
     target = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     x = logits.astype(float)
-    weights = np.array([1.0, 0.0])
     design = np.stack([x, np.ones_like(x)], axis=1)
-    pull = np.diag([_PRIOR, _PRIOR / 16])
+    slope, intercept = _newton(design, target, np.array([1.0, 0.0]), np.array([_PRIOR, _PRIOR / 16]))
+    if slope < _LEAST_SLOPE:
+        (intercept,) = _newton(design[:, 1:], target, np.zeros(1), np.array([_PRIOR / 16]), _LEAST_SLOPE * x)
+        slope = _LEAST_SLOPE
+    return float(slope), float(intercept)
+
+
+def _newton(
+    design: Floats, target: Floats, centre: Floats, pull: Floats, offset: Floats | float = 0.0
+) -> Floats:
+    """Weights of a logistic regression, each pulled towards its `centre`; `offset` is what is not fitted."""
+    weights = centre.copy()
     for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        gradient = design.T @ (p - target) + pull @ (weights - [1.0, 0.0])
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + pull
+        p = 1 / (1 + np.exp(-np.clip(design @ weights + offset, -30, 30)))
+        gradient = design.T @ (p - target) + pull * (weights - centre)
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + np.diag(pull)
         step = np.linalg.solve(curvature, gradient)
         weights = weights - np.clip(step, -1, 1)
         if np.abs(step).max() < 1e-8:
             break
-    return max(float(weights[0]), 0.05), float(weights[1])
+    return weights
 
 
 def temperature_scaling(logits: NDArray[np.floating], targets: NDArray[np.int64]) -> float:

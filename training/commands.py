@@ -19,6 +19,7 @@ from evaluation.frozen import log
 from evaluation.gold import Asked, labelled_files, read_labelled, read_texts
 from models import taxonomy
 from models.categories import has_categories
+from models.errors import MissingExtraError
 from models.taxonomy import Taxonomy
 from training.config import RunConfig, read_config
 from training.data import Corpus, add_unlabelled, read_corpus
@@ -95,7 +96,10 @@ def train(
     output: Path,
 ) -> None:
     """Train a model and write it as an artifact. Interrupted, the same command goes on where it was."""
-    from training.run import train as run  # torch: not for `listenwell --help`
+    try:
+        from training.run import train as run  # torch: not for `listenwell --help`
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"train needs {error.name}: pip install -e '.[train]'") from error
 
     console = Console()
     if taxonomy_file and has_categories(taxonomy_file):
@@ -107,6 +111,8 @@ def train(
     if not data:
         raise click.UsageError("--data is missing: labelled comments, or a --taxonomy of categories")
     config = read_config(config_file)
+    if unlabelled and not teacher and config.loop.epochs:
+        raise click.UsageError("--unlabelled needs --teacher: nothing else says anything of those texts")
     tax = taxonomy.load(taxonomy_file) if taxonomy_file else taxonomy.load()
     if origin:
         _refuse("start", where="with --from production, which starts from the model in force")

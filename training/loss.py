@@ -94,8 +94,9 @@ class Objective:
         loss = loss + binary_cross_entropy_with_logits(
             says[:, :detected], told[:, :detected].sigmoid()
         ) * _parts(detected)
-        # Levels of empathy matter where the teacher hears any.
-        heard = told[:, self._of_empathy()].sigmoid().amax(dim=-1)
+        # Levels of empathy matter where the teacher hears any; themes of one's own may be without it.
+        of_empathy = told[:, self._of_empathy()].sigmoid()
+        heard = of_empathy.amax(dim=-1) if of_empathy.shape[-1] else told.new_zeros(len(told))
         for columns, weight, rows in (
             (layout.sentiment, weights.sentiment, None),
             (layout.intent, weights.intent, None),

@@ -36,7 +36,7 @@ from training.encoders import encoder_weights, pretrained, shape_of
 from training.examples import Example, make_examples, make_unlabelled
 from training.export import SAMPLES, agreement, export_onnx
 from training.loop import CHECKPOINTS, Progress, Report, Trainer, predict
-from training.teaching import taught
+from training.teaching import refuse_strangers, taught
 from training.variations import WORDS, near_words, vary
 
 Say = Callable[[str], None]
@@ -62,16 +62,18 @@ def train(
     else does. A run that was interrupted goes on where it was. Raises `InputError` (code "output_exists") rather
     than overwrite a model or if there is nothing to learn from (code "nothing_to_train": no epochs and no `start`; with
     one, its weights are exported, calibrated and examined anew), "trained_on" if the exam holds what is learnt,
-    `ArtifactError` if `start` is of another shape.
+    `ArtifactError` if `start` is of another shape, `TaxonomyError` if it or a teacher tells other labels than `tax`.
     """
     _refuse(output, config, start)
+    tax = tax or taxonomy.load()
+    refuse_strangers([*([start] if start else []), *teachers], tax)
     learnt, silent = learnt_from(corpus, [*([start] if start else []), *teachers])
     refuse_seen(exam, learnt, "the exam", "this model")
     output.mkdir(parents=True, exist_ok=True)
     base, architecture = pretrained(config.network.base, output)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     emoji = add_emoji(tokenizer)
-    tax, shape = tax or taxonomy.load(), shape_of(base, architecture, config.network, more=len(emoji))
+    shape = shape_of(base, architecture, config.network, more=len(emoji))
     windows = Windows(tokenizer, shape)
     fingerprint = _fingerprint(corpus, config, tax, [start] if start else [], teachers)
     varied = _variations(corpus, base, tokenizer, config) if teachers else []

@@ -1,5 +1,7 @@
-"""Which comments are held out: whole groups of near-duplicates, by a hash, so that a split never changes
-because comments were added, and no text has its twin on the other side.
+"""Which comments are held out: whole groups of near-duplicates and of one customer's comments, by a hash, so that no
+text has its twin on the other side and others that are added leave it where it is.
+
+A group goes by its customer, else by its least text: a near-duplicate that sorts before it may move it.
 
 Near-duplicates share a word shingle signature: MinHash over 3-word shingles in bands (Broder 1997).
 """
@@ -22,9 +24,10 @@ def held_out(
     """
     groups = group_near_duplicates(texts, customers)
     firsts: dict[int, str] = {}
-    for text, group in zip(texts, groups, strict=True):
-        words = " ".join(words_of(text))
-        firsts[group] = min(firsts.get(group, words), words)
+    for text, customer, group in zip(texts, customers or [None] * len(texts), groups, strict=True):
+        # A customer sorts before all words.
+        name = " ".join(words_of(text)) if customer is None else f"\0{customer}"
+        firsts[group] = min(firsts.get(group, name), name)
     chosen = {group: _uniform(f"{seed} {first}") < share for group, first in firsts.items()}
     return [chosen[group] for group in groups]
 

@@ -17,11 +17,12 @@ from safetensors.torch import save_file
 
 import models
 from models.errors import TaxonomyError
-from models.heads import Scores
+from models.heads import Layout, Scores
 from models.loading import facts_of
 from models.pipeline import Pipeline, read
 from models.schema import Comment
 from models.scorer import Reading
+from models.taxonomy import Taxonomy
 from training.examples import Example, with_soft
 
 _CHUNK = 512
@@ -39,18 +40,29 @@ def taught(
 ) -> list[Example]:
     """The examples with what the teachers say of their clauses; `comments` are theirs, in order, all with words.
 
-    Raises `TaxonomyError` if a teacher speaks of other things than `examples` have room for.
+    They must speak of what `examples` have room for, see `refuse_strangers`.
     """
-    facts = [facts_of(teacher) for teacher in teachers]
-    if len({each.taxonomy for each in facts}) > 1:
-        raise TaxonomyError("teachers: they were trained for different taxonomies")
-    key = " ".join([fingerprint, *(each.version for each in facts)])
+    key = " ".join([fingerprint, *(facts_of(teacher).version for teacher in teachers)])
     scores = _kept(file, key)
     if not scores:
         pipelines = [models.load(teacher, threads=threads) for teacher in teachers]
         scores = _ask(pipelines, [read(comment) for comment in comments], say)
         _keep(file, key, scores)
     return [with_soft(example, soft) for example, soft in zip(examples, scores, strict=True)]
+
+
+def refuse_strangers(models: Sequence[Path], taxonomy: Taxonomy) -> None:
+    """Raise `TaxonomyError` naming the first of the models whose outputs are not those of `taxonomy`, in its order."""
+    for model in models:
+        if _outputs(facts_of(model).taxonomy) != _outputs(taxonomy):
+            raise TaxonomyError(
+                f"model {model.name}: it tells other labels than those of this run's taxonomy"
+            )
+
+
+def _outputs(taxonomy: Taxonomy) -> tuple[tuple[str, ...], ...]:
+    layout = Layout(taxonomy)
+    return layout.detected, taxonomy.intents, layout.categories
 
 
 def _ask(

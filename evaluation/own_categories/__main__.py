@@ -53,6 +53,10 @@ def measure(
     output: Path | None,
 ) -> None:
     """Measure models, and rivals fitted on --train (all of them unless --rival says which)."""
+    if names and not train:
+        raise click.UsageError("--rival needs --train")
+    if not folders and not train:
+        raise click.UsageError("nothing to measure: give a --model, or --train for the rivals")
     tax = read_categories(taxonomy or data.with_name("taxonomy.toml")).taxonomy
     comments = read_categorized(data, tax)
     truth, columns = category_matrix(comments, tax), _measured(data, tax)
@@ -61,9 +65,11 @@ def measure(
         pipeline = models.load(folder)
         if pipeline.taxonomy.categories != tax.categories:
             raise InputError(f"{folder.name}: its categories are not those of the taxonomy file")
-        decided[folder.name] = judge.decided_by(pipeline, comments)
+        decided[folder.name if folder.name not in decided else str(folder)] = judge.decided_by(
+            pipeline, comments
+        )
     if train:
-        known = read_categorized(train, tax)
+        known = read_categorized(train, tax, learnt=True)
         for name in names or sorted(rivals.RIVALS):
             decided[f"{name} on {train.name}"] = rivals.decided_by(
                 name, known, category_matrix(known, tax), comments, exclusive=tax.exclusive

@@ -66,5 +66,7 @@ def decided_by(
         decided[np.arange(len(test)), chosen] = True
         return decided
     shown = truth.any(axis=0)
-    decided[:, shown] = OneVsRestClassifier(learner()).fit(known, truth[:, shown]).predict(unknown)
+    fitted = OneVsRestClassifier(learner()).fit(known, truth[:, shown])
+    # Of one category it tells a column less.
+    decided[:, shown] = fitted.predict(unknown).reshape(len(test), -1)
     return decided

@@ -58,11 +58,13 @@ class Masker:
 
 
 def cover(kind: Kind, length: int) -> str:
-    """The mask of a kind, `length` (at least 2) code points long.
+    """The mask of a kind, `length` (at least 1) code points long.
 
-    >>> cover("name", 9), cover("name", 4)
-    ('[name___]', '[na]')
+    >>> cover("name", 9), cover("name", 4), cover("name", 1)
+    ('[name___]', '[na]', '_')
     """
+    if length < 2:
+        return "_"
     return f"[{kind[: length - 2].ljust(length - 2, '_')}]"
 
 

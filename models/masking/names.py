@@ -128,10 +128,11 @@ def _name_at(text: str, place: int, *, known: bool) -> tuple[int, int] | None:
 
 
 def _may_begin(word: str, words: _Words, *, known: bool) -> bool:
-    bare = _bare(word)
+    form = _bare_form(word)
+    bare = form.lower()
     if bare in words.first:
         return bare not in words.ambiguous or word[0].isupper() or not known
-    shouted = word.isupper() and len(word) < 3
+    shouted = form.isupper() and len(form) < 3
     return (
         not known and bare not in words.never and word[0].isupper() and not shouted and bare.strip("x") != ""
     )

@@ -59,12 +59,18 @@ def supervise(
                 one.look()
     finally:
         _end([one.child for one in kept])
-        shutil.rmtree(metrics, ignore_errors=True)
+        if metrics is not None:
+            shutil.rmtree(metrics, ignore_errors=True)
 
 
-def _one_set_of_metrics() -> str:
-    """Have the processes count in files that each can read; it must be known before anything is counted."""
-    os.environ[_METRICS] = os.environ.get(_METRICS) or tempfile.mkdtemp(prefix="listenwell-metrics-")
+def _one_set_of_metrics() -> str | None:
+    """Have the processes count in files that each can read; it must be known before anything is counted.
+
+    The folder, if it is one of ours: what an operator names stays theirs.
+    """
+    if os.environ.get(_METRICS):
+        return None
+    os.environ[_METRICS] = tempfile.mkdtemp(prefix="listenwell-metrics-")
     return os.environ[_METRICS]
 
 

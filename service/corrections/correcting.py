@@ -4,7 +4,7 @@
         corrected = correct(conn, tenant, id, read_correction(item, taxonomy, caller))
 
 The model's analysis stays as it is; the labels in force, the metrics and the filters follow at once. What the
-same person says again, word for word, changes nothing.
+same person says again, word for word, changes nothing, but where they were shown what somebody else has said since.
 """
 
 from collections.abc import Mapping
@@ -36,9 +36,15 @@ class Corrected:
 
 
 def correct(
-    conn: Connection, tenant: str, id: str, new: NewCorrection, *, if_match: str | None = None
+    conn: Connection,
+    tenant: str,
+    id: str,
+    new: NewCorrection,
+    *,
+    if_match: str | None = None,
+    anew: bool = False,
 ) -> Corrected:
-    """Put a person's word over the model's.
+    """Put a person's word over the model's; `anew` where they say it in the face of the labels in force.
 
     Raises `InputError` "unknown_comment" (also for one that was erased, or is another tenant's), "not_analyzed",
     "changed_meanwhile" if `if_match` names another state, and `CommentError` "invalid_evidence".
@@ -48,7 +54,8 @@ def correct(
         raise models.InputError("no comment has this id", code="unknown_comment")
     new = replace(new, said=_with_words(new.said, stored.record.text))
     last = next((one for one in reversed(stored.corrections) if one.actor == new.actor), None)
-    if last is not None and last.same(new):
+    overruled = anew and last is not None and last is not stored.corrections[-1]
+    if last is not None and last.same(new) and not overruled:
         # Asked before If-Match: the change that a retry wants has been made, by its first attempt.
         return Corrected(last, stored, "replayed")
     if if_match is not None and not matches(if_match, etag(stored)):

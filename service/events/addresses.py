@@ -5,12 +5,15 @@ give another one.
 """
 
 import ipaddress
+import re
 import socket
 from urllib.parse import urlsplit
 
 import models
 
 MAX_URL = 2_048
+_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?!$)|\.?$))+")
+_V6 = re.compile(r"\[[0-9a-fA-F:.]+(?:%25[\w.-]+)?\](?::\d*)?$")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -26,6 +29,8 @@ def check_url(url: str, *, allow_private: bool) -> None:
         raise _invalid(f"must be at most {MAX_URL:,} ASCII characters without blanks")
     if not host or parts.scheme not in ("http", "https"):
         raise _invalid("must be like https://example.com/hooks")
+    if not (_V6.search(parts.netloc) if "[" in parts.netloc else _NAME.fullmatch(host)):
+        raise _invalid("must name a host that can be looked up")
     if parts.username is not None or parts.fragment:
         raise _invalid("must not hold a user name, a password or a fragment")
     if not allow_private:

@@ -34,12 +34,15 @@ class Answer:
 
 def post(url: str, headers: dict[str, str], body: bytes, *, allow_private: bool) -> Answer:
     """Send; whatever goes wrong is an answer and not an exception."""
-    target = httpx.URL(url)
-    port = target.port or (443 if target.scheme == "https" else 80)
     try:
-        addresses = resolve(target.host, port, allow_private=allow_private)
+        target = httpx.URL(url)
+        port = target.port or (443 if target.scheme == "https" else 80)
+        # As it is sent: decoded, a name of other letters may become another name.
+        addresses = resolve(target.raw_host.decode("ascii"), port, allow_private=allow_private)
     except models.InputError as error:
         return Answer(None, error.code)
+    except (httpx.InvalidURL, UnicodeError):
+        return Answer(None, "unresolvable_host")
     return asyncio.run(_within(target, addresses, headers, body))
 
 

@@ -39,6 +39,11 @@ COLUMNS = (
         "How it was made: tags are as counted, rogan_gladen and prediction_powered corrected.",
     ),
     Column("low_base", "truth", "Whether the touchpoint has too few comments to trust its numbers."),
+    Column(
+        "sampled_from",
+        "whole",
+        "Comments of all segments that a sample was counted of; empty where all were.",
+    ),
 )
 
 
@@ -97,10 +102,16 @@ def _by_segment(engine: sa.Engine, tenant: str, rules: Rules, asked: AskedMetric
     with read(engine) as conn:
         found = by_segment(conn, tenant, place, by, rules, from_day=asked.from_day, to_day=asked.to_day)
     for segment in found["segments"]:
-        yield from _tidy([segment["metrics"]], by, segment["value"])
+        yield from _tidy([segment["metrics"]], by, segment["value"], sampled_from=found["sampled_from"])
 
 
-def _tidy(answers: Iterable[Mapping[str, Any]], field: str | None = None, value: Any = None) -> Iterator[Row]:
+def _tidy(
+    answers: Iterable[Mapping[str, Any]],
+    field: str | None = None,
+    value: Any = None,
+    *,
+    sampled_from: int | None = None,
+) -> Iterator[Row]:
     for answer in answers:
         about = {
             "touchpoint": answer["touchpoint"],
@@ -109,6 +120,7 @@ def _tidy(answers: Iterable[Mapping[str, Any]], field: str | None = None, value:
             "segment_field": field,
             "segment_value": None if value is None else str(value),
             "low_base": answer["low_base"],
+            "sampled_from": sampled_from,
         }
         for read_figures in (counts, *(metric.figures for metric in METRICS)):
             for figure in read_figures(answer):

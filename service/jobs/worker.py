@@ -115,6 +115,13 @@ class Worker:
             log.error("job %s: %s [%s]", job.id, error.detail, error.code)
             self._set_back(job, error.code)
             return
+        except AWAY:
+            raise
+        except Exception:
+            # A fault of ours: it costs this job a try, and the other jobs nothing.
+            log.exception("job %s: internal error", job.id)
+            self._set_back(job, "internal_error")
+            return
         log.info("job %s: %s at row %d", job.id, state, run.position)
         if state != "queued":
             storage.remove(storage.folder_of(self.settings), job.source)

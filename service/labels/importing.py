@@ -53,7 +53,7 @@ def import_labels(
 
 def _import(engine: sa.Engine, tenant: str, row: Row, taxonomy: models.Taxonomy, actor: str) -> str:
     id = row.get("id")
-    if not isinstance(id, str) or not id or "\0" in id:
+    if not isinstance(id, str) or not id or "\0" in id or not _is_text(id):
         raise models.CommentError("id: must be the id of a comment", code="missing_field", field="id")
     with write(engine) as conn:
         stored = repository.locked(conn, tenant, id)
@@ -67,7 +67,7 @@ def _check_text(row: Row, text: str) -> None:
     """Whether the labels are of this text. Raises `CommentError` "changed_text", or "missing_field"."""
     given = row.get("text_sha256")
     if given is None and isinstance(row.get("text"), str):
-        given = hash_of(row["text"])
+        given = hash_of(row["text"]) if _is_text(row["text"]) else ""
     if given is None:
         raise models.CommentError(
             "text_sha256: is needed, or the text itself", code="missing_field", field="text_sha256"
@@ -78,6 +78,11 @@ def _check_text(row: Row, text: str) -> None:
             code="changed_text",
             field="text_sha256",
         )
+
+
+def _is_text(value: str) -> bool:
+    """Whether UTF-8 can say it: half of a pair of surrogates is no character."""
+    return not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _correction(row: Row, stored: StoredComment, taxonomy: models.Taxonomy, actor: str) -> NewCorrection:

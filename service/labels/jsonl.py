@@ -1,5 +1,6 @@
 """Our own form: a labelled comment a line, as training and evaluation read it."""
 
+import codecs
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,15 +21,17 @@ def write(path: Path, rows: Iterable[Row], _: models.Taxonomy) -> int:
 
 def read(path: Path) -> Iterator[Row | models.CommentError]:
     """The rows, or in its place what is wrong with a line."""
-    with path.open(encoding="utf-8-sig") as file:
-        for line in file:
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
             if line.strip():
-                yield _row(line)
+                yield _row(line.removeprefix(codecs.BOM_UTF8) if number == 0 else line)
 
 
-def _row(line: str) -> Row | models.CommentError:
+def _row(line: bytes) -> Row | models.CommentError:
     try:
-        row = json.loads(line)
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        return models.CommentError("the line is not UTF-8", code="invalid_encoding", field="")
     except (ValueError, RecursionError):
         return models.CommentError("the line is not JSON", code="invalid_json", field="")
     if not isinstance(row, dict):

@@ -5,6 +5,7 @@ with read(engine) as conn:
 """
 
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -16,12 +17,27 @@ from service.metrics.sums import Rules
 from service.metrics.values import rounded
 from service.rollup_repository import tag_measures
 from service.rollups import LABEL, MODEL
-from service.statistics.changes import DAYS, Change, changes
+from service.statistics.changes import DAYS, Change, changes, judged
 
 Days = dict[str, dict[str, list[int]]]
 
 
+@dataclass(frozen=True)
+class Watch:
+    """The alerts, of how many rates, and the touchpoints at which there was enough to go by for any."""
+
+    alerts: list[dict[str, Any]]
+    watched: int
+    judged: frozenset[str]
+
+
 def alerts(conn: Connection, tenant: str, rules: Rules, until: date) -> dict[str, Any]:
+    """What is watched, as `/v1/alerts` says it; see `watch`."""
+    found = watch(conn, tenant, rules, until)
+    return {"until": until.isoformat(), "watched": found.watched, "alerts": found.alerts}
+
+
+def watch(conn: Connection, tenant: str, rules: Rules, until: date) -> Watch:
     """All rates of tags that are no longer what they were on the day before `until`, the surest first.
 
     Days on which any other model version tagged comments are left out: after a change of model the alerts wait
@@ -45,11 +61,11 @@ def alerts(conn: Connection, tenant: str, rules: Rules, until: date) -> dict[str
         counts[row] = np.array(sums.get(LABEL + label, nothing)) * own
     weekdays = np.array([(first + timedelta(days=day)).weekday() for day in range(DAYS)])
     found = changes(counts, comments, weekdays)
-    return {
-        "until": until.isoformat(),
-        "watched": len(watched),
-        "alerts": [_alert(change, *watched[change.series], first, until) for change in found],
-    }
+    return Watch(
+        [_alert(change, *watched[change.series], first, until) for change in found],
+        len(watched),
+        frozenset(watched[row][0] for row in judged(comments)),
+    )
 
 
 def _by_day(conn: Connection, tenant: str, first: date, until: date) -> Days:

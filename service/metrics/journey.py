@@ -22,6 +22,8 @@ from service.rollups import WHOLE
 from service.segment_repository import totals_where
 from service.settings import Settings
 
+Pairs = Mapping[str, tuple[Counter[str], Counter[str]]]
+"""The sums of each touchpoint now and before."""
 PERIOD_DAYS = 28
 """What is compared with as many days before where nobody says which days: whole weeks, so that weekdays cancel."""
 _WORSE_WHEN_MORE = ("effort", "issues")
@@ -82,6 +84,8 @@ def journey(
 ) -> dict[str, Any]:
     """`total` and `touchpoints` as `overview` has them, in order, each with `changes`; and the `period` compared.
 
+    `compared` says whether any of them has comments enough on both sides.
+
     A change is a real difference, with false discoveries controlled over all touchpoints and metrics together;
     it is `better`, or it is worse.
     """
@@ -89,11 +93,13 @@ def journey(
     first = first_days(conn, tenant)
     total = metrics["total"]
     period = period_of(from_day, to_day, total["to"])
-    changes = _changes(conn, tenant, rules, period, where) if period else {}
+    pairs = _pairs(conn, tenant, where, period) if period else {}
+    changes = _changes(pairs, rules)
     by_id = {one["touchpoint"]: one for one in metrics["touchpoints"]}
     stops = [by_id[id] for id in order.sort(first) if id in by_id]
     return {
         "period": period,
+        "compared": any(min(new["n"], old["n"]) >= rules.low_base_below for new, old in pairs.values()),
         "total": total | {"changes": changes.get(WHOLE, [])},
         "touchpoints": [stop | {"changes": changes.get(stop["touchpoint"], [])} for stop in stops],
         "empty": not first,
@@ -113,23 +119,20 @@ def period_of(from_day: date | None, to_day: date | None, last: str | None) -> P
     return Period(start, end)
 
 
-def _changes(
-    conn: Connection, tenant: str, rules: Rules, period: Period, where: Where | None
-) -> dict[str, list[dict[str, Any]]]:
-    new, old = (period.start, period.end), (period.before, period.start)
-    pairs = _pairs(conn, tenant, where, new, old) if where else two_spans(conn, tenant, new, old)
+def _changes(pairs: Pairs, rules: Rules) -> dict[str, list[dict[str, Any]]]:
     return {
         place: [one | {"better": _is_better(one)} for one in found if one["real"]]
         for place, found in compared(pairs, rules).items()
     }
 
 
-def _pairs(
-    conn: Connection, tenant: str, where: Where, *spans: tuple[date, date]
-) -> dict[str, tuple[Counter[str], Counter[str]]]:
-    """As `two_spans` has them, of a segment's comments."""
+def _pairs(conn: Connection, tenant: str, where: Where | None, period: Period) -> Pairs:
+    """As `two_spans` has them, also of a segment's comments."""
+    new, old = (period.start, period.end), (period.before, period.start)
+    if where is None:
+        return two_spans(conn, tenant, new, old)
     pairs: dict[str, tuple[Counter[str], Counter[str]]] = {}
-    for place, days in enumerate(spans):
+    for place, days in enumerate((new, old)):
         for one in totals_where(conn, tenant, where, days):
             pairs.setdefault(one.touchpoint, (Counter(), Counter()))[place][one.measure] += one.value
     return pairs

@@ -92,7 +92,8 @@ def anything_buried(conn: Connection, tenant: str, since: datetime) -> bool:
 
 def forget_tombstones(conn: Connection) -> None:
     """Remove those that no job needs any more."""
-    reads = job.c.state.in_(ACTIVE) | (job.c.rejects_until > database_time(conn))
+    # The errors of a job name their rows by id.
+    reads = job.c.state.in_(ACTIVE) | (job.c.rejects_until > database_time(conn)) | (job.c.failed > 0)
     of_it = (job.c.tenant == tombstone.c.tenant) & (job.c.created_at <= tombstone.c.at)
     conn.execute(tombstone.delete().where(~sa.exists().where(of_it, reads)))
 

@@ -97,7 +97,7 @@ def _correct(conn: Connection, tenant: str, given: Answer) -> None:
     made = NewCorrection(
         said=said.said, actor=said.actor, via=said.via, note=said.note, source=_SOURCES[given.stream]
     )
-    correct(conn, tenant, given.id, made)
+    correct(conn, tenant, given.id, made, anew=given.stream == "disputed")
 
 
 def _wanted(conn: Connection, tenant: str, id: str, twice: float) -> int:

@@ -87,7 +87,7 @@ def keep_verdict(parts: Given, who: Who, body: Body) -> Response:
     said = {"labels": {_VERDICTS[verdict]: [fields[verdict]]}}
     new = read_correction(said, parts.model.taxonomy, who.name)
     with write(parts.engine) as conn:
-        correct(conn, who.tenant, fields["id"], new)
+        correct(conn, who.tenant, fields["id"], new, anew=True)
     back = [(name, value) for name, value in parse_qsl(fields.get("back", "").lstrip("?")) if name in _KEPT]
     query = urlencode([*back, ("verdict", verdict), ("of", fields[verdict]), ("comment", fields["id"])])
     place = fields.get("place", "")
@@ -120,7 +120,7 @@ def _rates(conn: Connection, parts: Parts, who: Caller, view: View) -> list[dict
 
 
 def _said(view: View, parts: Parts) -> dict[str, str] | None:
-    """What the reader just said, in words, with what would take it back."""
+    """What the reader just said, in words, with what they would say instead."""
     if not (view.verdict and view.of and view.comment):
         return None
     opposite = "disagree" if view.verdict == "agree" else "agree"

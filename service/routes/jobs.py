@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -19,6 +20,7 @@ from service.jobs.records import Job, NewJob
 from service.jobs.unchanged import upload_digest
 from service.keys.access import Caller
 from service.openapi import JOB_BODY, JOB_OPTIONS, LINES
+from service.privacy.repository import buried
 from service.problems import documented
 from service.routes import given
 
@@ -215,7 +217,10 @@ def _find(parts: given.Parts, tenant: str, id: str) -> Job:
 
 def _errors(parts: given.Parts, job: Job, limit: int, after: int) -> list[dict[str, Any]]:
     with read(parts.engine) as conn:
-        return [item.error() for item in repository.errors(conn, job.key, limit, after)]
+        found = repository.errors(conn, job.key, limit, after)
+        ids = [item.comment_id for item in found if item.comment_id]
+        erased = buried(conn, job.tenant, job.created_at, "comment", ids)
+    return [(replace(item, comment_id=None) if item.comment_id in erased else item).error() for item in found]
 
 
 def _lines(chunk: Callable[[int], list[dict[str, Any]]]) -> StreamingResponse:

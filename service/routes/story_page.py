@@ -1,7 +1,7 @@
 """A touchpoint's story: `/touchpoints/{id}` and `/all`, with what its scores go with fetched when it is there."""
 
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, HTMLResponse
@@ -12,7 +12,7 @@ from service import repository
 from service.database import read
 from service.keys.access import Caller
 from service.metrics import touchpoint_metrics
-from service.metrics.alerting import alerts
+from service.metrics.alerting import Watch, watch
 from service.metrics.driving import Score, associated
 from service.metrics.touchpoints import series
 from service.metrics.typical import NEWEST, typical
@@ -73,7 +73,7 @@ def _story(parts: Parts, who: Caller, id: str, range: Range) -> HTMLResponse:
         m = touchpoint_metrics(conn, who.tenant, id, parts.rules, from_day=from_day, to_day=to_day)
         grain = story.grain_of(m)
         m["series"] = series(conn, who.tenant, id, parts.rules, grain, from_day=from_day, to_day=to_day)
-        found = _alerts(conn, parts, who, to_day)
+        found = _watch(conn, parts, who, to_day)
         sides = story.sides(
             m, taxonomy, kept, lambda label: typical(conn, who.tenant, id, label, (from_day, to_day))
         )
@@ -88,7 +88,8 @@ def _story(parts: Parts, who: Caller, id: str, range: Range) -> HTMLResponse:
         grain=grain,
         trends=story.trends(m),
         volume=story.volume(m),
-        alerts=story.own_alerts(found, id, taxonomy),
+        alerts=story.own_alerts(found.alerts, id, taxonomy),
+        judged=id in found.judged,
         sides=sides,
         methods=METHODS,
         newest=NEWEST,
@@ -104,14 +105,15 @@ def _story(parts: Parts, who: Caller, id: str, range: Range) -> HTMLResponse:
 _SCORES: tuple[tuple[Score, str], ...] = (("nps", "NPS"), ("csat", "CSAT"), ("ces", "Ease"))
 
 
-def _alerts(conn: Connection, parts: Parts, who: Caller, to_day: date | None) -> list[dict[str, Any]]:
-    """As of the last day that is looked at, or that has a comment."""
+def _watch(conn: Connection, parts: Parts, who: Caller, to_day: date | None) -> Watch:
+    """As of the last day that is looked at, but not after the last one with a comment."""
     last = last_day(conn, who.tenant)
-    end = to_day or (last + timedelta(days=1) if last and last < date.max else None)
+    end = last + timedelta(days=1) if last and last < date.max else to_day
+    if end is not None and to_day is not None:
+        end = min(end, to_day)
     if end is None or end.toordinal() <= DAYS:
-        return []
-    found: list[dict[str, Any]] = alerts(conn, who.tenant, parts.rules, end)["alerts"]
-    return found
+        return Watch([], 0, frozenset())
+    return watch(conn, who.tenant, parts.rules, end)
 
 
 def _drivers(parts: Parts, who: Caller, id: str, wanted: Scored) -> HTMLResponse:

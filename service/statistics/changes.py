@@ -65,6 +65,7 @@ def changes(counts: Floats, comments: Floats, weekdays: NDArray[np.int64]) -> li
     scores = _scores(counts, comments, usual)
     scatter = _scatter(scores, valid)[:, None]
     days = valid[:, :BASELINE].sum(1)
+    rows = judged(comments)
     observed, expected, n = (part[:, -_WEEK:].sum(1) for part in (counts, comments * usual, comments))
     by_week = _week_score(observed, expected, scatter[:, 0]) / np.sqrt(1 + _WEEK / np.maximum(days, 1))
     by_day = _ewma(scores[:, BASELINE:] / scatter) / np.sqrt(
@@ -73,14 +74,20 @@ def changes(counts: Floats, comments: Floats, weekdays: NDArray[np.int64]) -> li
     # The average of days on which hardly anything is expected is not nearly normal.
     by_day = np.where(expected >= _MIN_EXPECTED * _WEEK, by_day, 0.0)
     furthest = np.where(np.abs(by_day) > np.abs(by_week), by_day, by_week)
-    judged = np.flatnonzero((days >= MIN_BASELINE) & (n >= MIN_COMMENTS)).tolist()
-    ps = [_p(float(furthest[row]), int(days[row])) for row in judged]
+    ps = [_p(float(furthest[row]), int(days[row])) for row in rows]
     found = [
         Change(row, observed[row] / n[row], expected[row] / n[row], int(n[row]), _since(scores[row]), p)
-        for row, p, real in zip(judged, ps, discoveries(ps, FALSE_ALERTS), strict=True)
+        for row, p, real in zip(rows, ps, discoveries(ps, FALSE_ALERTS), strict=True)
         if real and _matters(observed[row] / n[row], expected[row] / n[row])
     ]
     return sorted(found, key=lambda change: change.p)
+
+
+def judged(comments: Floats) -> list[int]:
+    """The series, rows of `comments` (series, DAYS), that have enough to go by."""
+    days, n = (comments[:, :BASELINE] > 0).sum(1), comments[:, -_WEEK:].sum(1)
+    rows: list[int] = np.flatnonzero((days >= MIN_BASELINE) & (n >= MIN_COMMENTS)).tolist()
+    return rows
 
 
 def _expected_rates(counts: Floats, comments: Floats, weekdays: NDArray[np.int64]) -> Floats:

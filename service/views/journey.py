@@ -30,6 +30,7 @@ def journey_view(found: Mapping[str, Any], taxonomy: Taxonomy, kept: Mapping[str
         "map": _map(stops) if stops else None,
         "changes": changes,
         "period": found["period"],
+        "compared": found["compared"],
     }
 
 

@@ -42,7 +42,9 @@ def test_sides_and_classes_are_told_apart(tmp_path: Path, pipeline: models.Pipel
 def test_what_is_not_there_is_not_run_and_what_is_odd_is_named(
     tmp_path: Path, pipeline: models.Pipeline
 ) -> None:
-    assert run_benchmarks(pipeline, tmp_path) == []
+    with pytest.raises(InputError, match=r"neither sst2/test\.jsonl\.gz nor tweeteval") as none:
+        run_benchmarks(pipeline, tmp_path)
+    assert none.value.code == "no_benchmarks"
     write(tmp_path / "sst2/test.jsonl.gz", ("fine", {"positive": 1}), ("bad", {"stars": 1}))
     with pytest.raises(InputError, match="line 2"):
         run_benchmarks(pipeline, tmp_path)

@@ -113,3 +113,28 @@ def test_banking_intents_are_measured_from_the_command_line(tmp_path: Path) -> N
     found = json.loads(output.read_text())["tfidf-lr on few-3-1.jsonl"]["accuracy"]
     assert found["n"] == 3080
     assert found["low"] < found["value"] < found["high"]
+
+
+@pytest.mark.parametrize("rival", ["tfidf-svc", "tfidf-lr"])
+def test_rivals_learn_one_category(rival: str) -> None:
+    train = [comment(n, text=("car park " if n % 2 else "soup lunch ") + str(n)) for n in range(20)]
+    truth = np.array([[n % 2 == 1] for n in range(20)])
+    test = [comment(1, text="the car park"), comment(2, text="the soup")]
+    assert rivals.decided_by(rival, train, truth, test, exclusive=False).tolist() == [[True], [False]]
+
+
+def test_what_only_measures_is_measured_and_not_learnt(tmp_path: Path) -> None:
+    file = tmp_path / "test.jsonl"
+    file.write_text(json.dumps({"id": "a", "text": "x", "train": False, "labels": {"categories": ["a"]}}))
+    assert len(read_categorized(file, TAX)) == 1
+    with pytest.raises(InputError, match="only measures"):
+        read_categorized(file, TAX, learnt=True)
+
+
+def test_measuring_nothing_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "test.jsonl"
+    file.write_text("{}")
+    for more, said in ((["--rival", "tfidf-lr"], "--rival needs --train"), ([], "nothing to measure")):
+        done = CliRunner().invoke(main, ["measure", "--data", str(file), *more])
+        assert done.exit_code == 2
+        assert said in done.output

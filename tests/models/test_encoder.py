@@ -49,6 +49,12 @@ def test_no_window_is_longer_than_the_encoder_reads(windows: Windows) -> None:
             assert all(len(window.ids) <= 48 for window in of_reading)
 
 
+def test_clauses_without_a_token_take_room(windows: Windows) -> None:
+    # Letters of a script that the tokenizer's normalizer drops: marks without a letter to stand on.
+    for of_reading in windows.cut(readings("\u0301\n" * 200 + "The agent was kind")):
+        assert all(len(window.ids) <= 48 for window in of_reading)
+
+
 @pytest.mark.parametrize("sign", ["-", ".", "!"])
 def test_signs_before_a_clause_do_not_push_out_its_words(windows: Windows, sign: str) -> None:
     question = "What could we improve about the service that you had today?"

@@ -76,3 +76,10 @@ def test_only_the_languages_that_comments_come_in_are_kept_in_memory() -> None:
     assert identifier.nb_ptc.shape[1] < 60
     identifier.set_languages(None)
     assert set(identifier.labels) == set(_CANDIDATES)
+
+
+@pytest.mark.parametrize(
+    ("declared", "text"), [("und", "thx"), ("eng", "Très bien"), ("eng-GB", "thx"), (" ", "thx")]
+)
+def test_our_own_answer_declares_nothing_and_three_letters_are_known(declared: str, text: str) -> None:
+    assert detect(text, declared).supported

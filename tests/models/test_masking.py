@@ -129,3 +129,12 @@ def test_without_masking_presidio_is_not_imported() -> None:
     code = "import sys, models.masking.masker, service.app; print('presidio_analyzer' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "text", ["Spoke to J's manager, tom@example.com", "Mr T's van, tom@example.com", "Thanks to A's team"]
+)
+def test_initials_with_a_possessive_move_nothing(masker: Masker, text: str) -> None:
+    masked = masker.mask(text)
+    assert len(masked.text) == len(text)
+    assert [masked.text[one.start] in "[_" for one in masked.hidden] == [True] * len(masked.hidden)

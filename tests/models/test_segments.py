@@ -100,3 +100,15 @@ def test_a_hostile_text_of_full_length_does_not_take_long(part: str) -> None:
 )
 def test_signs_in_a_row_divide_once(text: str, expected: list[str]) -> None:
     assert quotes(text) == expected
+
+
+@pytest.mark.parametrize("sign", ["\u200b", "\u2060", "\ufeff", "\u200e", "\u00ad", "\u200d", "\ufe0f"])
+def test_signs_that_nobody_sees_are_no_clauses(sign: str) -> None:
+    text = f"{sign}\n" * 40 + f"{sign}The staff were great!"
+    (span,) = clauses(text)
+    assert text[span.start : span.end] == "The staff were great"
+
+
+def test_an_emoji_keeps_what_makes_it_one() -> None:
+    text = "\u2764\ufe0f"
+    assert clauses(text) == [Span(0, 2)]

@@ -77,7 +77,7 @@ def test_from_the_map_to_a_correction_that_moves_the_count(address: str, browser
         page.keyboard.press("y")
     assert int(page.inner_text("#tagged").split(" of ")[0]) == before - 1
     with page.expect_navigation():
-        page.click("text=Take it back")
+        page.click("text=instead")
     assert int(page.inner_text("#tagged").split(" of ")[0]) == before - 2
     page.goto(f"{address}/touchpoints/billing")
     page.wait_for_selector("[data-part]:not([aria-busy]) :is(table, p:not(.waiting))")

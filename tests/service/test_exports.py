@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from models.command import main
 from service.exports import comments, metrics
 from service.exports.tables import Column, as_csv, as_parquet, safe
+from service.metrics import segments
 
 FORMULAS = (
     "=1+1",
@@ -237,3 +238,11 @@ def test_the_command_writes_what_is_served(
     wrong = CliRunner().invoke(main, ["export", "comments", "--output", str(tmp_path / "a.xlsx")])
     assert (wrong.exit_code, "must end in .csv or .parquet" in wrong.output) == (2, True)
     assert not (tmp_path / "a.xlsx").exists()
+
+
+def test_what_was_counted_on_a_sample_says_so(filled: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = parquet_rows(filled, "/v1/exports/metrics.parquet?by=channel")
+    assert {one["sampled_from"] for one in whole} == {None}
+    monkeypatch.setattr(segments, "SAMPLE", 20)
+    part = parquet_rows(filled, "/v1/exports/metrics.parquet?by=channel")
+    assert {one["sampled_from"] for one in part} == {60}

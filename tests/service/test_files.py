@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -219,3 +220,45 @@ def test_an_unpacked_file_that_was_swept_away_is_read_to_its_end(tmp_path: Path)
     copy.unlink()
     assert [first, *found] == [{"text": "fine"}, {"text": "slow"}]
     assert [file.name for file in tmp_path.iterdir()] == ["a.parquet.gz"]
+
+
+def test_parquet_times_that_python_has_not_cost_their_row_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    table = pa.table(
+        {
+            "text": ["fine", "far", "slow"],
+            "occurred_at": pa.array([0, 2**62, None], pa.timestamp("us", "UTC")),
+            "metadata.shift": pa.array([1, 2_500, None], pa.time64("ns")),
+            "metadata": [{"at": 1_700_000_000_000_000_001}, None, None],
+        }
+    )
+    nanoseconds = pa.struct({"at": pa.timestamp("ns", "UTC")})
+    table = table.set_column(3, "metadata", table["metadata"].cast(nanoseconds))
+    pq.write_table(table, tmp_path / "a.parquet")
+    first, far, slow = rows(str(tmp_path / "a.parquet"))
+    assert isinstance(first, dict)
+    assert isinstance(far, dict)
+    assert datetime.fromisoformat(first["occurred_at"]) == datetime(1970, 1, 1, tzinfo=UTC)
+    assert str(first["metadata"]["at"]).startswith("2023-11-14")
+    assert first["metadata"]["shift"] == "00:00:00.000000"
+    # As Arrow writes it; `intake` refuses it.
+    assert far["occurred_at"].startswith("17036-")
+    assert slow == {"text": "slow"}
+
+
+def test_numbers_that_json_has_not_are_told_by_line(tmp_path: Path) -> None:
+    first, last = rows(written(tmp_path, "a.jsonl", '{"text": "a", "metadata": {"x": NaN}}\n{"text": "b"}\n'))
+    assert isinstance(first, BrokenLineError)
+    assert first.code == "invalid_json"
+    assert "NaN" in first.detail
+    assert last == {"text": "b"}
+
+
+@pytest.mark.parametrize("cell", ["1_0", "٤", "nan", "1e1", "0x9", "--1"])
+def test_what_only_python_reads_as_a_number_is_left_as_it_is(tmp_path: Path, cell: str) -> None:
+    assert rows(written(tmp_path, "a.csv", f"text,nps\nfine,{cell}\nfine, 9 \n")) == [
+        {"text": "fine", "scores": {"nps": cell}},
+        {"text": "fine", "scores": {"nps": 9}},
+    ]

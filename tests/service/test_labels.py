@@ -239,3 +239,15 @@ def test_the_folder_is_one_that_hugging_face_reads(filled: Engine, tmp_path: Pat
     found = datasets.load_dataset(str(tmp_path / "folder"), cache_dir=str(tmp_path / "cache"))
     assert [row["id"] for row in found["train"]] == ["a", "b"]
     assert found["train"][1]["strengths"][0]["evidence"] == [{"start": 2, "end": 6}]
+
+
+def test_bad_lines_of_a_file_are_told_and_the_others_taken(filled: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "l.jsonl"
+    run("export", "--output", file)
+    sound = file.read_bytes()
+    half = json.dumps({"id": "half \ud800", "text": "x", "labels": {}}).encode()
+    other = json.dumps({"id": "c", "text": "half \ud800", "labels": {}}).encode()
+    file.write_bytes(b"caf\xe9\n" + half + b"\n" + other + b"\n" + b"\xef\xbb\xbf" + b"\n" + sound)
+    done = run("import", file, "--actor", "ben")
+    assert done.exit_code == 1
+    assert "2 taken, 0 known already, 4 failed" in done.output

@@ -179,3 +179,16 @@ def test_figures() -> None:
     assert [signed(value) for value in (-12.4, 0.3, 7, None)] == ["−12", "0", "+7", "–"]
     assert [percent(value) for value in (0.237, 0, 1, None)] == ["24%", "0%", "100%", "–"]
     assert [decimal(value) for value in (4.06, -0.5, None)] == ["4.1", "−0.5", "–"]
+
+
+def test_where_too_little_is_there_no_page_says_that_nothing_changed(client: TestClient) -> None:
+    fill(client, *({"id": f"o{n}", "text": "Checkout was easy", "touchpoint": "order"} for n in range(6)))
+    for path, said in (
+        ("/touchpoints/order", "Too little to tell by"),
+        ("/touchpoints/order?to=2099-01-01", "Too little to tell by"),
+        ("/", "Too few comments on either side"),
+    ):
+        html = client.get(path).text
+        assert said in html, path
+        assert "Nothing changed" not in html
+        assert "No rate here is other" not in html

@@ -124,6 +124,18 @@ def test_two_people_are_asked_and_differ_and_a_third_settles_it(client: TestClie
     assert (uncertain["n"], uncertain["annotators"], uncertain["alpha"]) == (1, ["anna", "ben"], 0.0)
 
 
+def test_who_was_overruled_is_heard_again(client: TestClient, keep: Make) -> None:
+    keep("a", issues=["poor_communication"])
+    for actor, verdict in (("anna", "add"), ("ben", "remove")):
+        said = {"labels": {verdict: ["poor_communication"]}, "actor": actor}
+        client.post("/v1/comments/a/corrections", json=said)
+    assert upcoming(client, "disputed", "anna") == ["a"]
+    assert say(client, "disputed", "a", "anna", present=["poor_communication"]).json() == {
+        "outcome": "created"
+    }
+    assert client.get("/v1/comments/a").json()["labels"]["issues"][0]["id"] == "poor_communication"
+
+
 def test_a_person_against_a_model_that_was_sure(client: TestClient, keep: Make) -> None:
     keep("sure", issues=["poor_communication"])
     keep("unsure", "Another.", issues=["poor_communication"], doubts={"poor_communication": 0.1})

@@ -186,3 +186,16 @@ def test_corrections_count_as_they_do_at_the_touchpoint(filled: TestClient) -> N
         metrics = filled.get(f"/v1/touchpoints/{place}/metrics").json()
         (only,) = get(filled, by="metadata.nothing", touchpoint=place)["segments"]
         assert only["metrics"] == metrics
+
+
+def test_names_of_fields_may_have_any_letters(
+    client: TestClient,
+    engine_of: sa.Engine,
+    make_record: Callable[..., CommentRecord],
+    make_analysis: Callable[..., Analysis],
+) -> None:
+    for name in ("größe", "a.b", "名前"):
+        with write(engine_of) as conn:
+            repository.save(conn, make_record(id="a", metadata={name: "large"}), make_analysis(), NOON)
+        (segment,) = get(client, by=f"metadata.{name}")["segments"]
+        assert segment["value"] == "large", name

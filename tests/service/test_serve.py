@@ -1,6 +1,7 @@
 """`listenwell serve` as a process: started, asked, stopped with SIGTERM."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from models import InputError
+from service.commands import supervise
 from service.commands.serve import serve
 from service.database import migrate, open_engine
 from tests.keys import bearer, make_key
@@ -189,3 +191,12 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
             pass
         time.sleep(0.2)
     raise AssertionError("the server did not become ready")
+
+
+def test_an_operators_folder_of_metrics_stays_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert supervise._one_set_of_metrics() is None
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
+    own = supervise._one_set_of_metrics()
+    assert own == os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    shutil.rmtree(own)

@@ -89,3 +89,15 @@ def test_another_site_and_a_reader_cannot(client: TestClient, engine_of: Engine)
 def tagged_as(client: TestClient, headers: dict[str, str]) -> int:
     issues = client.get("/v1/touchpoints/support/metrics", headers=headers).json()["issues"]
     return next(int(one["observed"]["count"]) for one in issues if one["id"] == ISSUE)
+
+
+def test_who_was_overruled_can_say_it_again(client: TestClient) -> None:
+    say(client, id="r-2", agree=ISSUE)
+    said = {"labels": {"remove": [ISSUE]}, "actor": "ben"}
+    assert client.post("/v1/comments/r-2/corrections", json=said).status_code == 200
+    assert tagged(client) == 5
+    say(client, id="r-2", agree=ISSUE)
+    assert tagged(client) == 6
+    assert len(client.get("/v1/comments/r-2").json()["corrections"]) == 3
+    say(client, id="r-2", agree=ISSUE)
+    assert len(client.get("/v1/comments/r-2").json()["corrections"]) == 3

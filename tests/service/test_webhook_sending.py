@@ -85,3 +85,33 @@ def test_the_certificate_must_be_the_names(
         url = f"https://localhost:{receiver.server_port}/hook"
         assert sending.post(url, {}, b"{}", allow_private=True) == sending.Answer(status, error)
     sending.trusted.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "url", ["https://xn--/", "https://[v1.x]/", "https://a..b/", "https://-a.b/", "https://[::1/"]
+)
+def test_hosts_that_nobody_can_look_up_are_refused(url: str) -> None:
+    with pytest.raises(models.InputError) as caught:
+        check_url(url, allow_private=True)
+    assert caught.value.code == "invalid_webhook"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://xn--strae-oqa.de/x", "http://localhost:80/", "https://a_b.example.com./", "http://[::1]:9/"],
+)
+def test_hosts_that_can_be(url: str) -> None:
+    check_url(url, allow_private=True)
+
+
+def test_a_name_is_looked_up_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def no_address(host: str, port: int, *, allow_private: bool) -> list[str]:
+        asked.append(host)
+        raise models.InputError("the host has no address", code="unresolvable_host")
+
+    monkeypatch.setattr(sending, "resolve", no_address)
+    said = sending.post("https://xn--strae-oqa.de/hook", {}, b"", allow_private=False)
+    assert (asked, said.error) == (["xn--strae-oqa.de"], "unresolvable_host")
+    assert sending.post("https://xn--/", {}, b"", allow_private=False).error == "unresolvable_host"

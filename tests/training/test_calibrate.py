@@ -1,12 +1,16 @@
 """Calibration recovers what was put in; thresholds of rare labels lean on the common one."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from evaluation.gold import read_labelled
 from models import taxonomy
 from models.heads import Layout
-from training.calibrate import choose_thresholds, platt_scaling, temperature_scaling
+from training.calibrate import calibrate, choose_thresholds, platt_scaling, temperature_scaling
 
+ROOT = Path(__file__).parents[2]
 LAYOUT = Layout(taxonomy.load())
 RANDOM = np.random.default_rng(0)
 
@@ -28,7 +32,22 @@ def test_platt_scaling_of_one_class_stays_finite_and_rising(truth: np.ndarray) -
 
 def test_platt_scaling_never_turns_a_label_round() -> None:
     logits = RANDOM.normal(0, 1, 200)
-    assert platt_scaling(logits, logits < 0)[0] > 0
+    slope, intercept = platt_scaling(logits, logits < 0)
+    assert slope > 0
+    # What is left to tell is how common it is.
+    assert (1 / (1 + np.exp(-(slope * logits + intercept)))).mean() == pytest.approx(
+        (logits < 0).mean(), abs=0.02
+    )
+
+
+def test_a_label_that_nobody_held_out_has_is_found_where_it_is_likely(tmp_path: Path) -> None:
+    tax = taxonomy.load()
+    comments = read_labelled(ROOT / "training" / "corpus" / "b.jsonl", tax)[:30]
+    _, thresholds = calibrate(RANDOM.normal(-3, 1, (30, LAYOUT.width - 1)), comments, tax)
+    held = {mention.id for one in comments for mention in one.labels.mentions}
+    without = [name for name in LAYOUT.labels if name not in held]
+    assert without
+    assert all(thresholds[name] >= 0.5 for name in without)
 
 
 def test_temperature_scaling_cools_what_is_too_sure() -> None:

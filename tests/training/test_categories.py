@@ -237,7 +237,7 @@ def test_an_exclusive_comment_has_exactly_one(tmp_path: Path) -> None:
     file = tmp_path / "few.jsonl"
     file.write_text('{"id": "a", "text": "x", "labels": {"categories": ["parking", "food"]}}', "utf-8")
     with pytest.raises(models.InputError, match="exactly one"):
-        read_categorized(file, found.taxonomy)
+        read_categorized(file, found.taxonomy, learnt=True)
 
 
 def test_what_cannot_be_asked_for_is_refused(tmp_path: Path) -> None:

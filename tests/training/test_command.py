@@ -82,3 +82,12 @@ def test_labels_that_stand_off_find_their_text(tmp_path: Path) -> None:
     assert comment.text == text
     with pytest.raises(models.InputError, match="not the one that was labelled"):
         read_labelled(tmp_path / "labels.jsonl", taxonomy.load(), {"a": (text + " ", None)})
+
+
+def test_texts_that_nobody_speaks_of_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "pool.jsonl").write_text('{"id": "1", "text": "Late"}\n')
+    (tmp_path / "data.jsonl").write_text(line() + "\n")
+    files = ["--data", str(tmp_path / "data.jsonl"), "--unlabelled", str(tmp_path / "pool.jsonl")]
+    code, said = run(*files, "--output", str(tmp_path / "model"))
+    assert code == 2
+    assert "--unlabelled needs --teacher" in said

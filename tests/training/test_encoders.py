@@ -19,7 +19,8 @@ from models.runtime_onnx import OnnxRuntime
 from models.schema import Comment
 from models.weights import round_weights
 from tests.tiny import CONFIG
-from training.encoders import LARGE, pretrained
+from training.config import read_config
+from training.encoders import LARGE, pretrained, shape_of
 from training.export import export_onnx
 
 MPNET = dataclasses.replace(CONFIG, architecture="mpnet")
@@ -74,3 +75,9 @@ def test_a_teacher_reads_alike_in_torch_and_onnx(tmp_path: Path) -> None:
     served = OnnxRuntime(tmp_path / "model.onnx").forward(two)
     # int8 moves random weights of a toy size by a few hundredths of their spread.
     assert np.abs(served - expected).max() < 0.2 * expected.std()
+
+
+def test_windows_longer_than_the_encoder_reads_are_refused() -> None:
+    network = dataclasses.replace(read_config().network, max_tokens=513)
+    with pytest.raises(InputError, match=r"network\.max_tokens: must be at most 512"):
+        shape_of(base_encoder_path(), "bert", network)

@@ -59,3 +59,10 @@ def test_one_customers_comments_are_on_one_side() -> None:
         sides = held_out(some, 0.5, seed=seed, customers=customers)
         assert len({side for side, customer in zip(sides, customers, strict=True) if customer}) == 1
         assert len(set(sides)) == 2
+
+
+def test_a_customers_comments_stay_where_they_are() -> None:
+    some = texts(12)
+    for seed in range(40):
+        before = held_out(some[:6], 0.5, seed=seed, customers=["anna"] * 6)
+        assert held_out(some, 0.5, seed=seed, customers=["anna"] * 12)[:6] == before

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 import models
 from evaluation.base_encoder import base_encoder_path
-from models import taxonomy
+from models import TaxonomyError, taxonomy
 from models.encoder import Windows
 from models.heads import Layout
 from models.network import Network
@@ -21,7 +21,7 @@ from training.config import read_config
 from training.examples import UNSAID, Example, make_batch, make_unlabelled, with_soft
 from training.loop import Trainer
 from training.loss import Objective
-from training.teaching import taught
+from training.teaching import refuse_strangers, taught
 
 TAX = taxonomy.load()
 LAYOUT = Layout(TAX)
@@ -100,3 +100,21 @@ def test_half_precision_learns_what_teachers_say(examples: list[Example], tmp_pa
     # Sure teachers leave little entropy: nearly all of the first loss can be learnt away.
     assert trainer.progress.history[-1]["loss"] < 0.6 * trainer.progress.history[0]["loss"]
     assert {weight.dtype for weight in trainer.network.parameters()} == {torch.float32}
+
+
+def test_a_teacher_of_other_labels_is_named(tmp_path: Path) -> None:
+    teacher = write_tiny_artifact(tmp_path / "teacher")
+    refuse_strangers([teacher], TAX)
+    fewer = dataclasses.replace(TAX, themes=TAX.themes[:3])
+    with pytest.raises(TaxonomyError, match="model teacher: it tells other labels"):
+        refuse_strangers([teacher], fewer)
+
+
+def test_themes_without_empathy_can_be_taught() -> None:
+    fewer = dataclasses.replace(TAX, themes=TAX.themes[:3])
+    layout = Layout(fewer)
+    windows = Windows(Tokenizer.from_file(str(base_encoder_path() / "tokenizer.json")), CONFIG)
+    each = make_unlabelled([Comment("Late")], windows, fewer)[0]
+    batch = make_batch([with_soft(each, np.ones((1, layout.width), dtype=np.float32))])
+    loss = Objective(layout, read_config().loss, torch.ones(len(layout.detected)))
+    assert torch.isfinite(loss(torch.zeros(*batch.clauses.shape, layout.width), batch))

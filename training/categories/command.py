@@ -40,7 +40,7 @@ def train_own(
 
 
 def _read(own: OwnCategories, taxonomy: Path, data: Sequence[Path]) -> tuple[Lessons, list[dict[str, Any]]]:
-    parts = [read_categorized(path, own.taxonomy) for path in data]
+    parts = [read_categorized(path, own.taxonomy, learnt=True) for path in data]
     lessons = lessons_of(own, [comment for part in parts for comment in part])
     in_file = len(lessons.comments) - sum(map(len, parts))
     counted = [(taxonomy, in_file), *zip(data, map(len, parts), strict=True)]

@@ -247,3 +247,15 @@ def test_where_comments_are_masked_rejects_are_too(
     assert [row["rejected"]["code"] for row in given] == ["out_of_range", "invalid_json"]
     assert "example.com" not in json.dumps(given)
     assert len(given[0]["text"]) == len(rows[0]["text"])  # type: ignore[arg-type]
+
+
+def test_an_erased_comments_id_is_in_no_list_of_errors(
+    client: TestClient, sent: Any, engine_of: sa.Engine, settings: Settings
+) -> None:
+    url = sent(jsonl([{"id": "n1", "text": "fine"}, {"id": "n1", "text": "twice"}, {"id": "n2", "text": 7}]))
+    assert [one["id"] for one in client.get(f"{url}/errors").json()["errors"]] == ["n1", "n2"]
+    assert client.delete("/v1/comments/n1").status_code == 204
+    with write(engine_of) as conn:
+        conn.execute(job_table.update().values(rejects_until=None))
+    clear(engine_of, settings)
+    assert [one["id"] for one in client.get(f"{url}/errors").json()["errors"]] == [None, "n2"]

@@ -237,6 +237,24 @@ def test_a_missing_model_is_told_and_tried_again(engine: Engine, settings: Setti
     assert "/no/such" not in str(found.error_detail)
 
 
+def test_a_fault_of_ours_costs_a_try_and_not_the_worker(
+    engine: Engine, settings: Settings, upload: Upload, worker: Worker
+) -> None:
+    job = upload(ROWS)
+
+    def faulty(texts: Sequence[models.Comment], *, all_labels: bool = False) -> list[models.Analysis]:
+        raise ZeroDivisionError("of our own")
+
+    broken = Worker(engine, settings, lambda: faulty, threading.Event())
+    assert broken.step()
+    found = now(engine, job)
+    assert (found.state, found.error_code, found.attempts) == ("queued", "internal_error", 1)
+    assert "of our own" not in str(found.error_detail)
+    release_by_time(engine, job)
+    assert worker.step()
+    assert now(engine, job).state == "done"
+
+
 def test_a_job_that_kills_its_workers_is_given_up(
     engine: Engine, settings: Settings, upload: Upload, worker: Worker
 ) -> None:
