@@ -2,8 +2,8 @@
 
     spark-submit examples/spark.py feedback.csv analyses.parquet
 
-Listenwell must be installed on every worker. A task loads the model once and tags its partition with one thread.
-To store the result, back-fill the same file: this is for tables that stay in Spark.
+Listenwell and pandas must be installed on every worker. A task loads the model once and tags its partition with one
+thread. No personal data is masked. To store the result, back-fill the same file: this is for tables that stay in Spark.
 """
 
 import json
