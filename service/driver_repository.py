@@ -23,7 +23,9 @@ def scored(
 ) -> list[Scored]:
     """The newest analysed comments of a touchpoint (or "*") that have a score, newest first."""
     of = timeline(tenant, touchpoint, days)
-    has_score = comment.c[score].is_not(None) & (analysis.c.status == "analyzed")
+    has_score = comment.c[score].is_not(None) & (
+        (analysis.c.status == "analyzed") | analysis.c.corrected.is_not(None)
+    )
     newest = (
         sa.select(comment.c.key, comment.c[score].label("score"), analysis.c.model_version)
         .select_from(analysed(of.source))

@@ -231,7 +231,8 @@ def _rows(key: sa.ColumnElement[Any], source: sa.FromClause, wanted: sa.ColumnEl
         comment.c.csat,
         comment.c.ces,
         analysis.c.model_version.label("model"),
-        (analysis.c.status == "analyzed").label("read"),
+        # What a person corrected was read, even if a later model cannot.
+        ((analysis.c.status == "analyzed") | analysis.c.corrected.is_not(None)).label("read"),
         analysis.c.sentiment.label("side"),
         analysis.c.sentiment_score.label("sentiment"),
         analysis.c.empathy_score.label("empathy"),

@@ -32,10 +32,12 @@ def emerging(conn: Connection, tenant: str, touchpoint: str, period: Period | No
     now, before = _texts(conn, tenant, touchpoint, period)
     found = themes([one.text for one in now])
     spoken = [words_of(one.text) for one in before]
-    earlier = [having(spoken, theme.words) for theme in found]
+    # A text may speak of several themes: on both sides it counts for each, or all would seem to shrink.
+    spoken_now = [words_of(one.text) for one in now]
+    sides = [[len(having(texts, theme.words)) for texts in (spoken_now, spoken)] for theme in found]
     candidates = [
-        _candidate(conn, theme, now, (len(old), len(before)))
-        for theme, old in zip(found, earlier, strict=True)
+        _candidate(conn, theme, now, _growth((new, len(now)), (old, len(before))))
+        for theme, (new, old) in zip(found, sides, strict=True)
     ]
     growths = [one["growth"] for one in candidates if one["growth"]]
     for growth, real in zip(growths, discoveries([one["p"] for one in growths]), strict=True):
@@ -62,14 +64,14 @@ def _texts(
 
 
 def _candidate(
-    conn: Connection, theme: Theme, now: Sequence[Unexplained], before: tuple[int, int]
+    conn: Connection, theme: Theme, now: Sequence[Unexplained], growth: dict[str, Any] | None
 ) -> dict[str, Any]:
     chosen = repository.of_keys(conn, _typical(theme, now))
     return {
         "words": list(theme.words),
         "n": len(theme.rows),
         "share": rounded(len(theme.rows) / len(now), 4),
-        "growth": _growth((len(theme.rows), len(now)), before),
+        "growth": growth,
         "typical": [{"id": one.record.id, "text": one.record.text} for one in chosen],
     }
 

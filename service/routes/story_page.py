@@ -1,6 +1,6 @@
 """A touchpoint's story: `/touchpoints/{id}` and `/all`, with what its scores go with fetched when it is there."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -106,12 +106,11 @@ _SCORES: tuple[tuple[Score, str], ...] = (("nps", "NPS"), ("csat", "CSAT"), ("ce
 
 
 def _watch(conn: Connection, parts: Parts, who: Caller, to_day: date | None) -> Watch:
-    """As of the last day that is looked at, but not after the last one with a comment."""
+    """As of the last whole day that is looked at, but not after the last one with a comment."""
     last = last_day(conn, who.tenant)
-    end = last + timedelta(days=1) if last and last < date.max else to_day
-    if end is not None and to_day is not None:
-        end = min(end, to_day)
-    if end is None or end.toordinal() <= DAYS:
+    today = datetime.now(UTC).date()
+    end = min(today, to_day or today, last + timedelta(days=1) if last and last < date.max else today)
+    if last is None or end.toordinal() <= DAYS:
         return Watch([], 0, frozenset())
     return watch(conn, who.tenant, parts.rules, end)
 

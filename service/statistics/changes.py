@@ -67,9 +67,14 @@ def changes(counts: Floats, comments: Floats, weekdays: NDArray[np.int64]) -> li
     days = valid[:, :BASELINE].sum(1)
     rows = judged(comments)
     observed, expected, n = (part[:, -_WEEK:].sum(1) for part in (counts, comments * usual, comments))
-    by_week = _week_score(observed, expected, scatter[:, 0]) / np.sqrt(1 + _WEEK / np.maximum(days, 1))
+    # The baseline's own error: by its days, and by its comments where there are many more of them now than then.
+    days_of_it, n_of_it = np.maximum(days, 1), np.maximum(comments[:, :BASELINE].sum(1), 1)
+    a_day = comments[:, BASELINE:].sum(1) / WATCHED
+    by_week = _week_score(observed, expected, scatter[:, 0]) / np.sqrt(
+        1 + np.maximum(_WEEK / days_of_it, n / n_of_it)
+    )
     by_day = _ewma(scores[:, BASELINE:] / scatter) / np.sqrt(
-        _SMOOTHING / (2 - _SMOOTHING) + 1 / np.maximum(days, 1)
+        _SMOOTHING / (2 - _SMOOTHING) + np.maximum(1 / days_of_it, a_day / n_of_it)
     )
     # The average of days on which hardly anything is expected is not nearly normal.
     by_day = np.where(expected >= _MIN_EXPECTED * _WEEK, by_day, 0.0)
@@ -103,9 +108,12 @@ def _expected_rates(counts: Floats, comments: Floats, weekdays: NDArray[np.int64
     on = (weekdays[:BASELINE, None] == np.arange(7)).astype(float)
     expected = np.maximum(seen @ on * rate, 1e-9)
     scatter = _scatter(_scores(counts, comments, np.broadcast_to(rate, counts.shape)), comments > 0)
-    chi = ((found @ on - expected) ** 2 / (expected * (1 - rate))).sum(1) / (6 * scatter**2)
+    there = seen @ on > 0
+    free = np.maximum(there.sum(1) - 1, 1)
+    chi = ((found @ on - expected) ** 2 / (expected * (1 - rate))).sum(1) / (free * scatter**2)
     kept = np.clip(1 - 1 / np.maximum(chi, 1e-9), 0, 1)[:, None]
-    factors = 1 + kept * (found @ on / expected - 1)
+    # Of a day of the week on which nobody came nothing is known.
+    factors = 1 + kept * np.where(there, found @ on / expected - 1, 0.0)
     usual: Floats = np.clip(rate * factors[:, weekdays], 1e-6, 0.999)
     return usual
 

@@ -122,3 +122,25 @@ def test_asked_evening_after_evening_an_alert_stays_until_it_is_usual() -> None:
     rang = [6 in found for found in evenings(counts, comments)]
     assert not rang[0] or rang[1]
     assert all(rang[5:])
+
+
+def rings(baseline: np.ndarray, lately: np.ndarray, rates: np.ndarray) -> float:
+    """In what share of 60 evenings any of 40 series rings, with so many comments a day of the week and its rate."""
+    rng = np.random.default_rng(11)
+    volume = np.where(np.arange(DAYS) < DAYS - 7, baseline[WEEKDAYS], lately[WEEKDAYS])
+    found = 0
+    for _ in range(60):
+        comments = rng.poisson(np.broadcast_to(volume, (40, DAYS))).astype(float)
+        counts = rng.binomial(comments.astype(int), rates[WEEKDAYS]).astype(float)
+        found += bool(changes(counts, comments, WEEKDAYS))
+    return found / 60
+
+
+def test_a_day_of_the_week_that_was_never_open_is_no_change() -> None:
+    workdays = np.array([100.0] * 5 + [0.0] * 2)
+    rates = np.array([0.18, 0.2, 0.2, 0.2, 0.22, 0.2, 0.2])
+    assert rings(workdays, np.full(7, 100.0), rates) < 0.1
+
+
+def test_many_more_comments_than_ever_are_no_change_of_their_rates() -> None:
+    assert rings(np.full(7, 3.0), np.full(7, 100.0), np.full(7, 0.1)) < 0.15

@@ -156,6 +156,23 @@ def test_what_no_issue_covers(client: TestClient, fill: Callable[..., None]) -> 
     assert get(client, to="2026-11-01")["themes"] == []
 
 
+def test_texts_of_two_themes_count_for_both_on_both_sides(
+    client: TestClient, fill: Callable[..., None]
+) -> None:
+    dice = random.Random(5)
+    for days in (0, 28):
+        both = [
+            f"{one} {other}"
+            for one, other in zip(texts(dice, 0, (PARKING, 40)), texts(dice, 0, (GIFTS, 40)), strict=True)
+        ]
+        given = both + texts(dice, 300, (PARKING, 50), (GIFTS, 50))
+        fill(given, occurred_at=NOON - timedelta(days=days))
+    found = get(client)["themes"]
+    assert len(found) == 2
+    assert [one["growth"]["real"] for one in found] == [False, False]
+    assert all(abs(one["growth"]["difference"]) < 0.02 for one in found)
+
+
 def test_without_days_before_there_is_no_growth(client: TestClient, fill: Callable[..., None]) -> None:
     fill(texts(random.Random(2), 200, (PARKING, 50)))
     assert [one["growth"] for one in get(client)["themes"]] == [None]

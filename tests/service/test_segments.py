@@ -10,6 +10,8 @@ from starlette.testclient import TestClient
 
 from models import Analysis
 from service import repository
+from service.corrections.correcting import correct
+from service.corrections.correction import read_correction
 from service.database import write
 from service.metrics import segments
 from service.metrics.answers import SegmentsOut
@@ -199,3 +201,24 @@ def test_names_of_fields_may_have_any_letters(
             repository.save(conn, make_record(id="a", metadata={name: "large"}), make_analysis(), NOON)
         (segment,) = get(client, by=f"metadata.{name}")["segments"]
         assert segment["value"] == "large", name
+
+
+def test_what_a_person_corrected_counts_also_where_a_later_model_cannot_read_it(
+    client: TestClient,
+    engine_of: sa.Engine,
+    make_record: Callable[..., CommentRecord],
+    make_analysis: Callable[..., Analysis],
+) -> None:
+    taxonomy = client.app.state.parts.model.taxonomy  # type: ignore[attr-defined]
+    said = {"labels": {"add": ["unresolved_issue"]}}
+    with write(engine_of) as conn:
+        for n in range(5):
+            record = make_record(id=f"c{n}", channel="mail")
+            repository.save(conn, record, make_analysis(), NOON)
+            correct(conn, "default", record.id, read_correction(said, taxonomy, "anna"))
+        old = repository.outdated(conn, "default", "m2", 2)
+        repository.reanalyze(conn, [(one, make_analysis(read=False, version="m2")) for one in old])
+    total = client.get("/v1/touchpoints").json()["total"]
+    (segment,) = get(client, by="channel")["segments"]
+    assert (segment["metrics"]["analyzed"], segment["metrics"]["not_analyzed"]) == (5, 0)
+    assert segment["metrics"]["issues"] == total["issues"]
