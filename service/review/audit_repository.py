@@ -4,7 +4,7 @@ draw(conn, pairs, outcomes, rate=0.02, twice=0.2)     in the transaction that st
 audited(conn, tenant, from_day, to_day)               what estimates of true rates are made of
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -37,8 +37,8 @@ class Audited:
     There is a row for each comment, touchpoint ("*" is every comment's) and label. `y` is the share of the
     annotators who found the label (0 or 1 where there was one), `f` whether the model in force finds it (0 or 1:
     what the daily sums count, before corrections: `label:<id>` less `corrected:<id>`), `pi` the probability with
-    which the comment was drawn when it was stored, `model_version` whose `f` it is. Rows of one `comment` are not
-    independent. Comments without content are left out: they have no label, and no estimate counts them as read.
+    which the comment was drawn when it was stored and then read, `model_version` whose `f` it is. Rows of one `comment`
+    are not independent. Comments without content are left out: they have no label, and no estimate counts them as read.
     Comments that were stored before the audit began could not be drawn and are not stood for.
     """
 
@@ -129,8 +129,10 @@ def audited(
 ) -> Audited:
     """The answers of the audit on comments that occurred from `from_day` to before `to_day` (UTC).
 
-    With a `touchpoint` only the rows of that one (or of "*").
+    With a `touchpoint` only the rows of that one (or of "*"). The probability of each is that of having been read: of
+    being drawn, by the share of those drawn at this rate in this month that people have come to.
     """
+    read = _read_shares(conn, tenant)
     answers = [
         one for one in _answers(conn, tenant, from_day, to_day, touchpoint) if not one[0].body["no_content"]
     ]
@@ -146,9 +148,35 @@ def audited(
         np.array(labels, np.str_)[label],
         said[answer, label],
         found[answer, label],
-        np.array([one.probability for one, _ in answers], np.float64)[answer],
+        np.array([one.probability * read[_group(one)] for one, _ in answers], np.float64)[answer],
         np.array([one.body["model_version"] for one, _ in answers], np.str_)[answer],
     )
+
+
+_Group = tuple[float, str]
+
+
+def _group(row: Any) -> _Group:
+    """What was drawn alike and, roughly, waited alike: at one rate, in one month."""
+    return row.probability, str(row.day)[:7]
+
+
+def _read_shares(conn: Connection, tenant: str) -> dict[_Group, float]:
+    """Of the comments drawn, the share that anybody has read; no comment of a group is likelier to be than another."""
+    drawn, read = Counter[_Group](), Counter[_Group]()
+    is_read = sa.case((audit_draw.c.answered > 0, 1), else_=0)
+    query = sa.select(
+        audit_draw.c.probability, _DAY, sa.func.count().label("n"), sa.func.sum(is_read).label("read")
+    )
+    for row in conn.execute(
+        query.where(audit_draw.c.tenant == tenant).group_by(audit_draw.c.probability, _DAY)
+    ):
+        drawn[_group(row)] += row.n
+        read[_group(row)] += row.read
+    return {group: read[group] / n for group, n in drawn.items() if read[group]}
+
+
+_DAY = sa.func.date(audit_draw.c.drawn_at).label("day")
 
 
 def _judged(
@@ -178,7 +206,7 @@ def _answers(
     conn: Connection, tenant: str, from_day: date | None, to_day: date | None, touchpoint: str | None
 ) -> Iterator[Answer]:
     c = comment.c
-    columns = (c.key, c.id, c.touchpoint, c.occurred_at, analysis.c.body, audit_draw.c.probability)
+    columns = (c.key, c.id, c.touchpoint, c.occurred_at, analysis.c.body, audit_draw.c.probability, _DAY)
     query = (
         sa.select(*columns, annotation.c.verdicts)
         .join_from(audit_draw, comment, c.key == audit_draw.c.comment_key)

@@ -14,6 +14,7 @@ from service.database import read, write
 from service.metrics import Rules, overview, touchpoint_metrics
 from service.records import CommentRecord
 from service.review import audit_repository
+from service.review.tables import audit_draw
 from service.settings import Settings
 from service.statistics import Audit, prediction_powered
 
@@ -126,3 +127,21 @@ def test_a_correction_moves_what_is_counted_and_leaves_the_estimate(
     assert estimate(engine_of, rules) == before
     issues = client.get("/v1/touchpoints/shop/metrics").json()["issues"]
     assert next(one["observed"]["count"] for one in issues if one["id"] == ISSUE) == 59
+
+
+def test_months_that_were_read_in_part_weigh_as_much_as_those_that_were_read_whole(
+    client: TestClient, engine_of: Engine, keep: Callable[..., None]
+) -> None:
+    keep(range(40))
+    with write(engine_of) as conn:
+        conn.execute(audit_draw.update().values(drawn_at=datetime(2026, 9, 30, 23, tzinfo=UTC)))
+    keep(range(40, 80), issues=[ISSUE])
+    with write(engine_of) as conn:
+        later = audit_draw.c.drawn_at > datetime(2026, 10, 1, tzinfo=UTC)
+        conn.execute(audit_draw.update().where(later).values(drawn_at=datetime(2026, 10, 1, tzinfo=UTC)))
+    say(client, range(40))
+    say(client, range(40, 50), ISSUE)
+    with read(engine_of) as conn:
+        found = audit_repository.audited(conn, "default", [ISSUE], touchpoint="*")
+    assert sorted(set(found.pi.tolist())) == [0.25, 1.0]
+    assert (found.y / found.pi).sum() / (1 / found.pi).sum() == 0.5
