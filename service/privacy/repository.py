@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from service.clock import database_time
 from service.database import chunks
 from service.jobs.records import ACTIVE
-from service.jobs.tables import job
+from service.jobs.tables import job, job_item
 from service.privacy.tables import erasure, installation, retention, tombstone
 from service.rollup_repository import upserter
 
@@ -92,8 +92,11 @@ def anything_buried(conn: Connection, tenant: str, since: datetime) -> bool:
 
 def forget_tombstones(conn: Connection) -> None:
     """Remove those that no job needs any more."""
-    # The errors of a job name their rows by id.
-    reads = job.c.state.in_(ACTIVE) | (job.c.rejects_until > database_time(conn)) | (job.c.failed > 0)
+    # The errors of a job name their rows by id, as long as it is kept.
+    named = sa.exists().where(job_item.c.job_key == job.c.key, job_item.c.comment_id.is_not(None))
+    reads = (
+        job.c.state.in_(ACTIVE) | (job.c.rejects_until > database_time(conn)) | ((job.c.failed > 0) & named)
+    )
     of_it = (job.c.tenant == tombstone.c.tenant) & (job.c.created_at <= tombstone.c.at)
     conn.execute(tombstone.delete().where(~sa.exists().where(of_it, reads)))
 

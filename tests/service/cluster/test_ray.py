@@ -136,7 +136,8 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(
         os.kill(killed[0], signal.SIGKILL)
         out, err = process.communicate(timeout=240)
     assert process.returncode == 1, err
-    assert len(killed) == 2
+    # The second one may still be starting.
+    assert len(killed) in (1, 2)
     assert len(before) < len(done(file))
     assert "1,000 created, 0 replayed, 0 replaced, 3 failed" in out
     for line in (
