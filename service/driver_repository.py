@@ -1,6 +1,7 @@
 """The SQL behind drivers: scores of comments, with the model that read them and the labels it found."""
 
 from collections import defaultdict
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -9,8 +10,17 @@ from service.database import chunks
 from service.segment_repository import Days, analysed, timeline
 from service.tables import analysis, comment, mention
 
-Scored = tuple[int, str, tuple[str, ...]]
-"""A score, the model version, and the labels found."""
+
+class Scored(NamedTuple):
+    """A comment with a score: the labels in force, and those by which they differ from what the model found."""
+
+    score: int
+    model_version: str
+    labels: tuple[str, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    read: bool
+    """Whether the model found content in it."""
 
 
 def scored(
@@ -26,8 +36,15 @@ def scored(
     has_score = comment.c[score].is_not(None) & (
         (analysis.c.status == "analyzed") | analysis.c.corrected.is_not(None)
     )
+    empty = analysis.c.body["no_content"].as_boolean()
     newest = (
-        sa.select(comment.c.key, comment.c[score].label("score"), analysis.c.model_version)
+        sa.select(
+            comment.c.key,
+            comment.c[score].label("score"),
+            analysis.c.model_version,
+            analysis.c.corrected,
+            ((analysis.c.status == "analyzed") & ~empty).label("read"),
+        )
         .select_from(analysed(of.source))
         .where(of.wanted, has_score)
         .order_by(*of.newest_first)
@@ -39,4 +56,14 @@ def scored(
         asked = sa.select(mention.c.comment_key, mention.c.label).where(mention.c.comment_key.in_(keys))
         for key, label in conn.execute(asked):
             labels[key].append(label)
-    return [(row.score, row.model_version, tuple(labels.get(row.key, ()))) for row in rows]
+    return [
+        Scored(
+            row.score,
+            row.model_version,
+            tuple(labels.get(row.key, ())),
+            added=tuple((row.corrected or {}).get("added", ())),
+            removed=tuple((row.corrected or {}).get("removed", ())),
+            read=bool(row.read),
+        )
+        for row in rows
+    ]

@@ -26,7 +26,7 @@ class LabelDriver(BaseModel):
 
 
 class ThemeDriver(BaseModel):
-    """The part of the score's variance that is associated with a theme (Shapley share of R²)."""
+    """The part of the score's variance that is associated with a theme (Shapley share of adjusted R²)."""
 
     id: str
     share: Interval | None = Field(description="By tags, and so attenuated.")

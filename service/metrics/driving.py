@@ -4,6 +4,7 @@ with read(engine) as conn:
     associated(conn, "default", "support.phone", "nps", rules, taxonomy)
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
 
@@ -11,11 +12,11 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from models.taxonomy import Taxonomy
-from service.driver_repository import scored
+from service.driver_repository import Scored, scored
 from service.metrics.sums import Rules
 from service.metrics.values import rounded
 from service.statistics import Estimate
-from service.statistics.drivers import Drivers, Impact, drivers
+from service.statistics.drivers import UNREAD, Drivers, Floats, Impact, drivers
 
 Score = Literal["nps", "csat", "ces"]
 NEWEST = 3_000
@@ -37,18 +38,14 @@ def associated(
     found = scored(conn, tenant, touchpoint, score, (from_day, to_day), NEWEST)
     labels = [*rules.issues, *rules.strengths]
     columns = {label: column for column, label in enumerate(labels)}
-    tags = np.zeros((len(found), len(labels)))
-    for row, (_, _, mentioned) in enumerate(found):
-        for label in mentioned:
-            if label in columns:
-                tags[row, columns[label]] = 1
-    scores = np.array([_points(score, value, rules) for value, _, _ in found])
+    tags, of_model = _tags(found, columns)
+    scores = np.array([_points(score, one.score, rules) for one in found])
     themes = [[columns[theme.issue.id], columns[theme.strength.id]] for theme in taxonomy.themes]
     judged = None
     if len(found) >= rules.low_base_below and np.ptp(scores) > 0:
-        same_model = {version for _, version, _ in found} == {rules.model_version}
+        same_model = {one.model_version for one in found} == {rules.model_version}
         errors = [rules.errors.get(label) if same_model else None for label in labels]
-        judged = drivers(tags, scores, themes, errors)
+        judged = drivers(tags, scores, themes, errors, of_model=of_model)
     return {
         "touchpoint": touchpoint,
         "metric": score,
@@ -62,6 +59,19 @@ def associated(
             {"id": theme.key, "share": _share(judged, place)} for place, theme in enumerate(taxonomy.themes)
         ],
     }
+
+
+def _tags(found: Sequence[Scored], columns: Mapping[str, int]) -> tuple[Floats, Floats]:
+    """(comments, labels) of 0 and 1: those in force, and those that the model itself set."""
+    tags = np.zeros((len(found), len(columns)))
+    for row, one in enumerate(found):
+        tags[row, [columns[label] for label in one.labels if label in columns]] = 1
+    of_model = tags.copy()
+    for row, one in enumerate(found):
+        of_model[row, [columns[label] for label in one.added if label in columns]] = 0
+        of_model[row, [columns[label] for label in one.removed if label in columns]] = 1
+    of_model[[not one.read for one in found]] = UNREAD
+    return tags, of_model
 
 
 def _points(score: Score, value: int, rules: Rules) -> float:

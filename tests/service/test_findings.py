@@ -1,6 +1,7 @@
 """Comparisons, drivers and alerts over HTTP, on both databases."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from models import Analysis
+from models import Analysis, taxonomy
 from service import repository
 from service.answers import TouchpointMetrics
-from service.database import write
+from service.database import read, write
 from service.metrics.answers import AlertsOut, DriversOut
+from service.metrics.driving import associated
 from service.records import CommentRecord
 from service.statistics import nps_difference
 from service.statistics.changes import DAYS
@@ -167,6 +169,31 @@ def test_drivers(client: TestClient, fill: Fill) -> None:
     assert {id for id, share in shares.items() if share} == {"resolution", "user_experience"}
     assert get(client, "/v1/touchpoints/*/drivers", metric="nps")["n"] == 125
     assert get(client, "/v1/touchpoints/shop/drivers", metric="nps", to="2026-11-16")["n"] == 0
+
+
+def test_corrections_move_what_is_observed_and_not_the_corrected_impact(
+    client: TestClient, engine_of: sa.Engine, fill: Fill
+) -> None:
+    fill(60, nps=1, found={"issues": ["unresolved_issue"]})
+    fill(90, nps=9, found={"strengths": ["easy_to_use"]})
+    fill(200, nps=9, found={"no_content": True})
+    rules = client.app.state.parts.rules  # type: ignore[attr-defined]
+    known = replace(rules, errors={"unresolved_issue": {"tp": 90, "fn": 10, "fp": 20, "tn": 180}})
+
+    def impact() -> dict[str, Any]:
+        with read(engine_of) as conn:
+            found = associated(conn, "default", "shop", "nps", known, taxonomy.load())
+        return next(one for one in found["labels"] if one["id"] == "unresolved_issue")
+
+    before = impact()
+    assert not before["attenuated"]
+    said = {"labels": {"remove": ["unresolved_issue"]}, "actor": "anna"}
+    for place in range(20):
+        assert client.post(f"/v1/comments/c{place}/corrections", json=said).status_code == 200
+    after = impact()
+    assert (before["n"], after["n"]) == (60, 40)
+    assert after["observed"]["value"] != before["observed"]["value"]
+    assert after["corrected"]["value"] == before["corrected"]["value"]
 
 
 def test_scores_all_alike_go_with_nothing(client: TestClient, fill: Fill) -> None:
