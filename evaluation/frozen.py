@@ -91,8 +91,17 @@ def log(data: Path, command: str, models: Sequence[str]) -> str:
 
 
 def _entries(file: Path, name: str) -> list[dict[str, Any]]:
-    entries = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
-    return [entry for entry in entries if entry["file"] == name]
+    """What can be read of them: a full disk leaves half a line, and that is no reason to lose an evaluation."""
+    entries = (_entry(line) for line in file.read_text(encoding="utf-8", errors="replace").splitlines())
+    return [entry for entry in entries if entry is not None and entry["file"] == name]
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.keys() >= {"at", "file", "sha256", "models"} else None
 
 
 def _told(entry: dict[str, Any], entries: Sequence[dict[str, Any]]) -> str:

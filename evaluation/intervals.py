@@ -6,7 +6,7 @@ as multinomial weights, and shared by all systems and figures, so that differenc
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,11 +48,26 @@ def estimate(parts: Floats, statistic: Statistic, weights: Floats, n: int | None
 
     `parts` has shape (n, ...), `weights` (resamples, n); `statistic` takes sums with any leading axes.
     """
+    return from_samples(*_figured(parts, statistic, weights), len(parts) if n is None else n)
+
+
+def estimate_above_zero(parts: Floats, statistic: Statistic, weights: Floats) -> Estimate:
+    """The same of a figure that chance only raises, such as a calibration error.
+
+    A resample raises it once more, so that percentiles lie above the figure. The basic interval takes that off again
+    (Davison & Hinkley 1997, ch. 5), is cut at 0 and holds the figure.
+    """
+    value, samples = _figured(parts, statistic, weights)
+    found = from_samples(value, samples, len(parts))
+    low, high = max(0.0, 2 * value - found.high), max(value, 2 * value - found.low)
+    return replace(found, low=low, high=high)
+
+
+def _figured(parts: Floats, statistic: Statistic, weights: Floats) -> tuple[float, Floats]:
+    """The figure, and its values on the resamples."""
     flat = parts.reshape(len(parts), math.prod(parts.shape[1:]))
     summed = (weights @ flat).reshape(len(weights), *parts.shape[1:])
-    return from_samples(
-        float(statistic(parts.sum(axis=0))), statistic(summed), len(parts) if n is None else n
-    )
+    return float(statistic(parts.sum(axis=0))), statistic(summed)
 
 
 def from_samples(value: float, samples: Floats, n: int) -> Estimate:

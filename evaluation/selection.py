@@ -36,7 +36,11 @@ def risk_coverage(exam: Exam, predictions: Predictions) -> list[Point]:
     """The curve, from all comments to the surest half; empty for a system without probabilities, see `Point` too."""
     if predictions.labels is None or predictions.label_probabilities is None or exam.gold.labels is None:
         return []
-    order = np.argsort(expected_errors(predictions.label_probabilities, predictions.labels), kind="stable")
+    doubt = expected_errors(predictions.label_probabilities, predictions.labels)
+    if predictions.sentiment is not None:
+        # What a system declines to read, for its language, it says nothing of: it is not sure of it.
+        doubt = np.where(predictions.sentiment.any(axis=1), doubt, np.inf)
+    order = np.argsort(doubt, kind="stable")
     parts = scores.counts(exam.gold.labels, predictions.labels)[order]
     points = []
     for coverage in COVERAGES:

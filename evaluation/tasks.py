@@ -15,7 +15,7 @@ import numpy as np
 from evaluation import scores
 from evaluation.evidence import agreement
 from evaluation.exam import Exam, Slice
-from evaluation.intervals import Estimate, estimate
+from evaluation.intervals import Estimate, estimate, estimate_above_zero
 from evaluation.judging import Result, Row, bins, choice, detection, kappa, share, single_f1
 from evaluation.predictions import EFFORTS, LOYALTIES, SENTIMENTS, Predictions
 from evaluation.scores import Flags, Floats
@@ -112,9 +112,11 @@ def _calibration(exam: Exam, predictions: Predictions) -> Result | None:
         right = np.take_along_axis(truth[read], tones[read].argmax(axis=1)[:, None], axis=1)
         groups["sentiment"] = (right, tones[read].max(axis=1, keepdims=True), exam.weights[:, read])
     parts = {name: (scores.reliability(g, p), w) for name, (g, p, w) in groups.items()}
-    above = estimate(parts["labels"][0], lambda s: scores.calibration_error(s[..., 1:]), exam.weights)
+    above = estimate_above_zero(
+        parts["labels"][0], lambda s: scores.calibration_error(s[..., 1:]), exam.weights
+    )
     measures = {"labels_ece_above": above} | {
-        f"{name}_ece": estimate(each, scores.calibration_error, weights)
+        f"{name}_ece": estimate_above_zero(each, scores.calibration_error, weights)
         for name, (each, weights) in parts.items()
     }
     rows = [
@@ -127,7 +129,7 @@ def _calibration(exam: Exam, predictions: Predictions) -> Result | None:
 
 def _label_error(exam: Exam, gold: Flags, chances: Floats) -> Estimate:
     parts = scores.reliability(gold[:, None], chances[:, None])
-    return estimate(parts, scores.calibration_error, exam.weights)
+    return estimate_above_zero(parts, scores.calibration_error, exam.weights)
 
 
 def _review(exam: Exam, predictions: Predictions) -> Result | None:

@@ -36,10 +36,7 @@ class OwnCategories:
 
 def read_categories(path: Path) -> OwnCategories:
     """Read and check a file. Raises `TaxonomyError` naming the file, the category and what is wrong with it."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TaxonomyError(f"{path.name}: cannot be read: {error}") from error
+    data = _read(path)
     if "categories" not in data:
         raise TaxonomyError(f"{path.name}: taxonomy: at least one [[categories]] must be there")
     try:
@@ -49,11 +46,20 @@ def read_categories(path: Path) -> OwnCategories:
 
 
 def has_categories(path: Path) -> bool:
-    """Whether a taxonomy file is one of categories, not of themes. False for one that cannot be read."""
+    """Whether a taxonomy file is one of categories, not of themes (a JSON file is one of themes).
+
+    One without either is taken for one of categories, whose reader says what is missing. Raises `TaxonomyError` for
+    one that cannot be read.
+    """
+    return path.suffix != ".json" and "themes" not in _read(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        return "categories" in tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
+        # Some editors begin a file with a mark of its encoding.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise TaxonomyError(f"{path.name}: cannot be read: {error}") from error
 
 
 def _own_categories(data: dict[str, Any]) -> OwnCategories:

@@ -327,6 +327,8 @@ class _Writer:
 
     def _signal(self, name: str) -> Signal | None:
         up, down = _SIGNALS[name]
+        if not self._taxonomy.themes:  # a category of one's own may have the name of a signal
+            return None
         if up not in self._column or not (self._given(up) or self._given(down)):
             return None
         high, low = (self._probabilities[self._column[side]] for side in (up, down))

@@ -41,6 +41,10 @@ class Listenwell:
         """Opened at first use: a config may name a folder that only `from_disk` will know."""
         return load(self.model, runtime=self.runtime)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the opened model, which other processes open for themselves (`nlp.pipe(n_process=2)`)."""
+        return {name: value for name, value in self.__dict__.items() if name != "pipeline"}
+
     def __call__(self, doc: Doc) -> Doc:
         self.set_annotations([doc], self.predict([doc]))
         return doc
@@ -56,10 +60,14 @@ class Listenwell:
         return self.pipeline.analyze([Comment(text=doc.text, question=doc._.question) for doc in docs])
 
     def set_annotations(self, docs: Sequence[Doc], analyses: Sequence[Analysis]) -> None:
-        """Write analyses to `doc._.analysis`, `doc.spans["issues"]` and `doc.spans["strengths"]`."""
+        """Write analyses to `doc._.analysis`, `doc.spans["issues"]` and `doc.spans["strengths"]`.
+
+        A model of one's own categories writes `doc.spans["categories"]` in place of both.
+        """
+        groups = ("categories",) if self.pipeline.taxonomy.categories else GROUPS
         for doc, analysis in zip(docs, analyses, strict=True):
             doc.user_data[_STORED] = analysis.to_dict()  # plain, so that it survives bytes and processes
-            for group in GROUPS:
+            for group in groups:
                 doc.spans[group] = _span_group(doc, group, getattr(analysis, group))
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
@@ -93,7 +101,9 @@ class Listenwell:
 )
 def make_listenwell(nlp: Language, name: str, model: str, runtime: Runtime) -> Listenwell:
     """Build the component from its config."""
-    Doc.set_extension("question", default=None, force=True)
+    # One that was set before may read it from where the questions are.
+    if not Doc.has_extension("question"):
+        Doc.set_extension("question", default=None)
     Doc.set_extension("analysis", getter=_analysis, force=True)
     return Listenwell(model, runtime)
 

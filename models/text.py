@@ -11,6 +11,9 @@ from enum import Enum
 # Typographic signs that the tokenizer would otherwise see as other words.
 _SAME_SIGN = str.maketrans("‘’‚‛“”„‟′″`´–—‐‑−", "''''\"\"\"\"'\"''-----")
 
+# Those of old files, of word processors ("soft" ones) and of Unicode.
+_LINE_BREAKS = "\r\x0b\x0c\x85\u2028\u2029"
+
 # Answers that say nothing, whatever the question.
 _BLANK_ANSWERS = frozenset(
     "na|n a|not applicable|no comment|no comments|no answer|did not answer|not answered|blank|no reply|"
@@ -40,7 +43,8 @@ class Content(Enum):
 
 
 def clean(text: str) -> str:
-    """Return `text` with control characters blanked and typographic quotes and dashes made plain.
+    """Return `text` with line breaks of all kinds alike, control characters blanked, and
+    typographic quotes and dashes made plain.
 
     The result has exactly as many code points as `text`. Lone surrogates become U+FFFD, because they cannot
     be encoded as UTF-8.
@@ -48,7 +52,7 @@ def clean(text: str) -> str:
     plain = text.translate(_SAME_SIGN)
     if plain.isascii() and plain.isprintable():
         return plain
-    return "".join(map(_clean_sign, plain))
+    return "".join(map(_clean_sign, plain.replace("\r\n", " \n")))
 
 
 def content_of(text: str, question: str | None = None) -> Content:
@@ -77,6 +81,8 @@ def asks_for_a_side(question: str | None) -> bool:
 def _clean_sign(char: str) -> str:
     if char in "\n\t":
         return char
+    if char in _LINE_BREAKS:
+        return "\n"
     category = unicodedata.category(char)
     if category == "Cs":
         return "\ufffd"

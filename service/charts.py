@@ -145,7 +145,8 @@ def trend(
     xs = places(days, 44, width - 30)
     scale = symmetric(values, 10, height - 22)
     every = math.ceil(len(days) / 6)
-    ticks = tuple((xs[k], f"{days[k]:%-d %b}") for k in range(0, len(days), every))
+    form = "%-d %b %Y" if (days[-1] - days[0]).days > 366 else "%-d %b"
+    ticks = tuple((xs[k], days[k].strftime(form)) for k in range(0, len(days), every))
     return Trend(curve(values, xs, scale), scale, ticks, tuple(titles), width, height)
 
 

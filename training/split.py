@@ -10,6 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
+from evaluation.frozen import FEW
 from models.text import words_of
 
 _HASHES, _BAND = 24, 4  # six bands of four: pairs of Jaccard similarity 0.7 meet with probability 0.8
@@ -33,7 +34,11 @@ def held_out(
 
 
 def group_near_duplicates(texts: Sequence[str], customers: Sequence[str | None] = ()) -> list[int]:
-    """A group number for each text; texts that share a band of their signature, or a customer, are in one group."""
+    """A group number for each text; texts that share a band of their signature, or a customer, are in one group.
+
+    A customer's short text ("good service") goes with that customer alone: what many say would make one group of all
+    their comments.
+    """
     parents = list(range(len(texts)))
 
     def root(place: int) -> int:
@@ -44,7 +49,10 @@ def group_near_duplicates(texts: Sequence[str], customers: Sequence[str | None] 
 
     meetings: dict[tuple[int, tuple[int, ...]], list[int]] = defaultdict(list)
     for place, text in enumerate(texts):
-        signature = _signature(words_of(text))
+        words = words_of(text)
+        if len(words) < FEW and customers and customers[place] is not None:
+            continue
+        signature = _signature(words)
         for band in range(0, _HASHES, _BAND):
             meetings[band, signature[band : band + _BAND]].append(place)
     theirs: dict[str, list[int]] = defaultdict(list)

@@ -52,8 +52,11 @@ Suite = Sequence[Behaviour]
 
 
 def shipped(taxonomy: Taxonomy) -> list[Behaviour]:
-    """The suite that is part of Listenwell; empty for a taxonomy without the default labels, of which it speaks."""
-    return read(SUITE, taxonomy) if taxonomies.load().by_id.keys() <= taxonomy.by_id.keys() else []
+    """The suite that is part of Listenwell; empty for a taxonomy without the default labels and intents, of which it
+    speaks."""
+    default = taxonomies.load()
+    known = default.by_id.keys() <= taxonomy.by_id.keys() and set(default.intents) <= set(taxonomy.intents)
+    return read(SUITE, taxonomy) if known else []
 
 
 def read(folder: Path, taxonomy: Taxonomy) -> list[Behaviour]:

@@ -14,7 +14,7 @@ from evaluation.behaviour.results import Verdicts, judge
 from evaluation.behaviour.suite import Suite
 from evaluation.exam import Exam, Slice
 from evaluation.intervals import ENOUGH, Estimate, difference, draw, estimate
-from evaluation.judging import Result
+from evaluation.judging import Result, kappa
 from evaluation.predictions import Predictions
 from evaluation.report import HEADLINE
 from evaluation.scores import Flags, ratio
@@ -32,7 +32,7 @@ def comparison(exam: Exam, a: Predictions, b: Predictions) -> dict[str, Any]:
         "measures": [
             {"task": task, "measure": measure, "title": f"{title} {name}", **found}
             for task, measure, title, name in HEADLINE
-            if (found := _measure(first, second, task, measure)) is not None
+            if (found := _headline(exam, (a, b), (first, second), task, measure)) is not None
         ],
         "labels": [one for task in ("issues", "strengths") for one in _labels(first, second, task)],
         "calibration": [
@@ -45,7 +45,8 @@ def comparison(exam: Exam, a: Predictions, b: Predictions) -> dict[str, Any]:
 
 
 def behaviour(suite: Suite, a: Predictions, b: Predictions, exam: Exam, *, seed: int) -> dict[str, Any]:
-    """Pass rates on the behaviour tests, case by case: of all, and of each capability."""
+    """Pass rates on the behaviour tests, case by case: of all, and of each capability, with the cases that b alone
+    does not pass (`lost`) and those that a alone does not (`gained`)."""
     first, second = (_passed(suite, judge(suite, said, exam.taxonomy)) for said in (a, b))
     of = np.array([test.capability for test in suite for _ in test.cases])
     capabilities = dict.fromkeys(test.capability for test in suite)
@@ -70,7 +71,26 @@ def _rates(a: Flags, b: Flags, seed: int) -> dict[str, Any]:
         estimate(np.stack([each, ones], axis=1), lambda s: ratio(s[..., 0], s[..., 1]), weights)
         for each in (a, b)
     ]
-    return {"n": len(a)} | _pair(*rates)
+    moved = {"lost": int((a & ~b).sum()), "gained": int((b & ~a).sum())}
+    return {"n": len(a)} | moved | _pair(*rates)
+
+
+def _headline(
+    exam: Exam,
+    said: tuple[Predictions, Predictions],
+    results: tuple[_Results, _Results],
+    task: str,
+    measure: str,
+) -> dict[str, Any] | None:
+    if (task, measure) != ("empathy", "level_kappa"):
+        return _measure(*results, task, measure)
+    a, b = said
+    if a.empathy is None or a.empathy_level is None or b.empathy is None or b.empathy_level is None:
+        return None
+    # By itself each system is asked for a level where it hears any empathy: here, where both do.
+    heard = a.empathy & b.empathy
+    levels = (np.where(heard, level, np.nan) for level in (a.empathy_level, b.empathy_level))
+    return _pair(*(kappa(exam, exam.gold.empathy_level, level) for level in levels))
 
 
 def _measure(a: _Results, b: _Results, task: str, measure: str) -> dict[str, Any] | None:

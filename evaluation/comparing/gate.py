@@ -4,7 +4,8 @@
 
 "Not worse" means two things here. Macro-F1 must be shown to be no worse: the lower 95 % bound of the difference has
 to lie above the margin, and a file with few comments cannot show that, whatever the model. A label, the calibration,
-a behaviour or the speed is refused only where it is worse beyond doubt, for there are many of them.
+a behaviour or the speed is refused only where it is worse beyond doubt, for there are many of them: behaviours by an
+exact test of the cases that one model alone passes (McNemar 1947), with Bonferroni's allowance for their number.
 """
 
 import math
@@ -15,6 +16,8 @@ MACRO_F1 = -0.005
 """The lower bound of b minus a, issues and strengths each, must be above this."""
 LABEL_F1 = -0.03
 """A label with enough positives is worse where the upper bound of b minus a is below this."""
+CHANCE = 0.025
+"""How probable it may be that any of the behaviours is refused by chance, where none is worse."""
 TIME = 1.2
 """A model is too slow where the lower bound of its time over that of the other is above this."""
 
@@ -79,9 +82,18 @@ def _behaviour(report: _Report) -> Iterator[str]:
     found = report["behaviour"]
     if found is None:
         return
-    for name, one in [("all", found), *((each["name"], each) for each in found["capabilities"])]:
-        if one["difference"]["high"] < 0:
-            yield f"behaviour tests, {name}: pass rate {_moved(one)}"
+    judged = [("all", found), *((each["name"], each) for each in found["capabilities"])]
+    for name, one in judged:
+        if _by_chance(one["lost"], one["gained"]) < CHANCE / len(judged):
+            told = f"{one['lost']} cases lost, {one['gained']} gained"
+            yield f"behaviour tests, {name}: pass rate {_moved(one)}; {told}"
+
+
+def _by_chance(lost: int, gained: int) -> float:
+    """How probable so many losses or more are among the cases that changed, were gains as likely."""
+    changed = lost + gained
+    as_bad = sum(math.comb(changed, many) for many in range(lost, changed + 1))
+    return float(as_bad / 2**changed)
 
 
 def _speed(report: _Report) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """`listenwell emerging`: what customers talk of that no issue or strength covers."""
 
 import json
-from datetime import date, timedelta
 from typing import Any
 
 import click
@@ -9,7 +8,7 @@ import click
 from service.commands.given import read_settings, store, tenant_option
 from service.database import read
 from service.metrics.emerging import emerging as found_in
-from service.metrics.journey import period_of
+from service.metrics.emerging import period_asked
 from service.rollup_repository import last_day
 from service.rollups import WHOLE
 from service.routes.given import day
@@ -25,9 +24,7 @@ def emerging(from_: str | None, to: str | None, touchpoint: str, as_json: bool, 
     """Print themes of comments without an issue or a strength: candidates for the taxonomy."""
     days = day("from", from_), day("to", to)
     with store(read_settings()) as engine, read(engine) as conn:
-        last = last_day(conn, tenant)
-        end = (last + timedelta(days=1)).isoformat() if last and last < date.max else None
-        found = found_in(conn, tenant, touchpoint, period_of(*days, end))
+        found = found_in(conn, tenant, touchpoint, period_asked(*days, last_day(conn, tenant)))
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return

@@ -110,7 +110,7 @@ def _week(conn: Connection, tenant: str, rules: Rules, names: Names, first: date
                 "reference_comments": len(old[source]) if source in old else 0,
                 "checks": [_shown(one) for place, one in found if place == source],
             }
-            for source in dict.fromkeys(place for place, _ in found)
+            for source in dict.fromkeys([None, *(place for place, _ in found)])
         ],
         "alarms": [
             {"source": source} | _shown(one) | {"comments": list(one.comments)}

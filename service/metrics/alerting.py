@@ -24,8 +24,10 @@ Days = dict[str, dict[str, list[int]]]
 
 @dataclass(frozen=True)
 class Watch:
-    """The alerts, of how many rates, and the touchpoints at which there was enough to go by for any."""
+    """The alerts as of the evening before `until`, of how many rates, and the touchpoints at which there was enough to
+    go by for any."""
 
+    until: date
     alerts: list[dict[str, Any]]
     watched: int
     judged: frozenset[str]
@@ -62,6 +64,7 @@ def watch(conn: Connection, tenant: str, rules: Rules, until: date) -> Watch:
     weekdays = np.array([(first + timedelta(days=day)).weekday() for day in range(DAYS)])
     found = changes(counts, comments, weekdays)
     return Watch(
+        until,
         [_alert(change, *watched[change.series], first, until) for change in found],
         len(watched),
         frozenset(watched[row][0] for row in judged(comments)),

@@ -5,6 +5,7 @@ with read(engine) as conn:
 """
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from statistics import median
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from service import repository
 from service.emerging_repository import Unexplained, unexplained
-from service.metrics.journey import Period
+from service.metrics.journey import Period, period_of
 from service.metrics.values import rounded
 from service.statistics import discoveries, rate_difference
 from service.statistics.themes import MIN_TEXTS, Theme, having, themes, words_of
@@ -36,7 +37,7 @@ def emerging(conn: Connection, tenant: str, touchpoint: str, period: Period | No
     spoken_now = [words_of(one.text) for one in now]
     sides = [[len(having(texts, theme.words)) for texts in (spoken_now, spoken)] for theme in found]
     candidates = [
-        _candidate(conn, theme, now, _growth((new, len(now)), (old, len(before))))
+        _candidate(conn, theme, now, new, _growth((new, len(now)), (old, len(before))))
         for theme, (new, old) in zip(found, sides, strict=True)
     ]
     growths = [one["growth"] for one in candidates if one["growth"]]
@@ -53,6 +54,13 @@ def emerging(conn: Connection, tenant: str, touchpoint: str, period: Period | No
     }
 
 
+def period_asked(from_day: date | None, to_day: date | None, last: date | None) -> Period | None:
+    """The days asked for, to the newest comment (of the day `last`) if nobody says to where; else the last 28."""
+    newest = last + timedelta(days=1) if last and last < date.max else None
+    end = to_day or newest if from_day else to_day
+    return period_of(from_day, end, newest.isoformat() if newest else None)
+
+
 def _texts(
     conn: Connection, tenant: str, touchpoint: str, period: Period | None
 ) -> tuple[list[Unexplained], list[Unexplained]]:
@@ -64,13 +72,13 @@ def _texts(
 
 
 def _candidate(
-    conn: Connection, theme: Theme, now: Sequence[Unexplained], growth: dict[str, Any] | None
+    conn: Connection, theme: Theme, now: Sequence[Unexplained], n: int, growth: dict[str, Any] | None
 ) -> dict[str, Any]:
     chosen = repository.of_keys(conn, _typical(theme, now))
     return {
         "words": list(theme.words),
-        "n": len(theme.rows),
-        "share": rounded(len(theme.rows) / len(now), 4),
+        "n": n,
+        "share": rounded(n / len(now), 4),
         "growth": growth,
         "typical": [{"id": one.record.id, "text": one.record.text} for one in chosen],
     }

@@ -84,7 +84,7 @@ def journey(
 ) -> dict[str, Any]:
     """`total` and `touchpoints` as `overview` has them, in order, each with `changes`; and the `period` compared.
 
-    `compared` says whether any of them has comments enough on both sides.
+    `compared` are those that have comments enough on both sides.
 
     A change is a real difference, with false discoveries controlled over all touchpoints and metrics together;
     it is `better`, or it is worse.
@@ -99,7 +99,9 @@ def journey(
     stops = [by_id[id] for id in order.sort(first) if id in by_id]
     return {
         "period": period,
-        "compared": any(min(new["n"], old["n"]) >= rules.low_base_below for new, old in pairs.values()),
+        "compared": {
+            place for place, (new, old) in pairs.items() if min(new["n"], old["n"]) >= rules.low_base_below
+        },
         "total": total | {"changes": changes.get(WHOLE, [])},
         "touchpoints": [stop | {"changes": changes.get(stop["touchpoint"], [])} for stop in stops],
         "empty": not first,

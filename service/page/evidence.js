@@ -1,7 +1,7 @@
 // The keyboard of the comments: j and k go to the next and the previous, y and n judge the first label of the one
 // at hand, / goes to the search. Without it the same is done with the buttons.
 const comments = [...document.querySelectorAll("article")];
-const first = location.hash.startsWith("#c") ? Number(location.hash.slice(2)) - 1 : -1;
+const first = Number(/^#c(\d+)$/.exec(location.hash)?.[1] ?? 0) - 1;
 let current = Math.min(first, comments.length - 1);
 
 function go(place) {
@@ -11,7 +11,8 @@ function go(place) {
 }
 
 function judge(verdict) {
-  const button = comments[Math.max(current, 0)]?.querySelector(`button[name=${verdict}]`);
+  // Before any comment is gone to, none is judged.
+  const button = comments[current]?.querySelector(`button[name=${verdict}]`);
   if (button) button.form.requestSubmit(button);
 }
 
@@ -31,6 +32,8 @@ document.addEventListener("keydown", (event) => {
   }[event.key];
   if (!act) return;
   event.preventDefault();
+  // A key that is held goes on, and judges once.
+  if (event.repeat && "yn".includes(event.key)) return;
   act();
 });
 

@@ -20,10 +20,27 @@ function back() {
   groups[current].querySelectorAll("input").forEach((input) => { input.checked = false; });
 }
 
+// The mouse and the tab key move on as well: y and n are for the label that is shown as the current one.
+form.addEventListener("focusin", (event) => {
+  const place = groups.indexOf(event.target.closest("fieldset"));
+  if (place >= 0) current = place;
+  show();
+});
+form.addEventListener("change", (event) => {
+  const place = groups.indexOf(event.target.closest("fieldset"));
+  if (place >= 0 && !blind) current = place + 1;
+  show();
+});
+
 document.addEventListener("keydown", (event) => {
   // Links, buttons and the field for the name keep their own keys.
   const elsewhere = event.target.closest("a, button, input:not([type=radio]):not([type=checkbox])");
   if (elsewhere || event.ctrlKey || event.metaKey || event.altKey) return;
+  // A key that is held is one answer.
+  if (event.repeat) {
+    if (event.key === "Enter") event.preventDefault();
+    return;
+  }
   if (event.key === "Enter") {
     event.preventDefault();
     form.requestSubmit();

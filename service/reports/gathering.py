@@ -85,7 +85,8 @@ def _found(conn: Connection, tenant: str, asked: Asked, rules: Rules, order: Ord
     stops = found["touchpoints"]
     if asked.touchpoint is not None:
         own = next((one for one in stops if one["touchpoint"] == asked.touchpoint), None)
-        return found | {"total": own or _nothing(found["total"]), "touchpoints": [], "left_out": 0}
+        alone = {"touchpoints": [], "left_out": 0, "compared": found["compared"] & {asked.touchpoint}}
+        return found | alone | {"total": own or _nothing(found["total"])}
     largest = {one["touchpoint"] for one in sorted(stops, key=lambda one: -one["n"])[:MOST]}
     kept = [one for one in stops if one["touchpoint"] in largest]
     return found | {"touchpoints": kept, "left_out": len(stops) - len(kept)}

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from service.database import read
 from service.drift.answers import DriftOut
+from service.drift.checks import MIN_NEW, MIN_OLD
 from service.drift.watching import WEEK, By, drift
 from service.problems import documented
 from service.render import render
@@ -60,7 +61,7 @@ def show_drift(parts: Given, who: Who, wanted: Annotated[Weeks, FromQuery()]) ->
     found = _found(parts, who.tenant, wanted, *wanted.days(end))
     with read(parts.engine) as conn:
         view = drift_view(conn, who.tenant, found, parts.model.taxonomy)
-    return render("drift.html", view=view, wanted=wanted, who=who)
+    return render("drift.html", view=view, wanted=wanted, least=(MIN_NEW, MIN_OLD), who=who)
 
 
 def _found(parts: Parts, tenant: str, wanted: Weeks, start: date, end: date) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`/v1/emerging` and `/emerging`: what customers talk of that no issue or strength covers."""
 
-from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -13,8 +12,8 @@ import models
 from service.database import read
 from service.keys.access import Caller
 from service.metrics.answers import EmergingOut
-from service.metrics.emerging import emerging
-from service.metrics.journey import period_of
+from service.metrics.emerging import emerging, period_asked
+from service.metrics.journey import PERIOD_DAYS
 from service.problems import documented
 from service.render import render
 from service.rollup_repository import first_days, last_day, touchpoints
@@ -61,6 +60,7 @@ def show_emerging(parts: Given, who: Who, wanted: Annotated[Wanted, FromQuery()]
         kept=days_kept(wanted),
         presets=presets,
         least=MIN_TEXTS,
+        period_days=PERIOD_DAYS,
         who=who,
     )
 
@@ -69,6 +69,5 @@ def _found(conn: Connection, who: Caller, wanted: Wanted) -> dict[str, Any]:
     from_day, to_day = wanted.days()
     if wanted.touchpoint != WHOLE and wanted.touchpoint not in touchpoints(conn, who.tenant):
         raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")
-    last = last_day(conn, who.tenant)
-    end = (last + timedelta(days=1)).isoformat() if last and last < date.max else None
-    return emerging(conn, who.tenant, wanted.touchpoint, period_of(from_day, to_day, end))
+    period = period_asked(from_day, to_day, last_day(conn, who.tenant))
+    return emerging(conn, who.tenant, wanted.touchpoint, period)

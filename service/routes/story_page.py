@@ -88,7 +88,8 @@ def _story(parts: Parts, who: Caller, id: str, range: Range) -> HTMLResponse:
         grain=grain,
         trends=story.trends(m),
         volume=story.volume(m),
-        alerts=story.own_alerts(found.alerts, id, taxonomy),
+        alerts=story.own_alerts(found.alerts, id, taxonomy, found.until),
+        watched_to=found.until - timedelta(days=1),
         judged=id in found.judged,
         sides=sides,
         methods=METHODS,
@@ -111,7 +112,7 @@ def _watch(conn: Connection, parts: Parts, who: Caller, to_day: date | None) -> 
     today = datetime.now(UTC).date()
     end = min(today, to_day or today, last + timedelta(days=1) if last and last < date.max else today)
     if last is None or end.toordinal() <= DAYS:
-        return Watch([], 0, frozenset())
+        return Watch(end, [], 0, frozenset())
     return watch(conn, who.tenant, parts.rules, end)
 
 

@@ -31,7 +31,7 @@ def drift_view(
             "from": week["from"],
             "to": week["to"],
             "reference": week["reference"],
-            "comments": next((one["comments"] for one in week["sources"] if one["source"] is None), 0),
+            **_whole(week),
             "checks": sum(len(one["checks"]) for one in week["sources"]),
             "alarms": [
                 one
@@ -46,6 +46,12 @@ def drift_view(
         }
         for week in reversed(found["weeks"])
     ]
+
+
+def _whole(week: Mapping[str, Any]) -> dict[str, int]:
+    """How many comments came in it and before, whatever their source."""
+    whole = next(one for one in week["sources"] if one["source"] is None)
+    return {name: whole[name] for name in ("comments", "reference_comments")}
 
 
 def source_name(source: str | None, by: str, taxonomy: Taxonomy) -> str:

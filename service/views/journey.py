@@ -21,7 +21,8 @@ def journey_view(found: Mapping[str, Any], taxonomy: Taxonomy, kept: Mapping[str
     stops = [_stop(stop, taxonomy, kept) for stop in found["touchpoints"]]
     total = _stop(found["total"], taxonomy, kept)
     changes = [
-        change_shown(change, taxonomy) | {"place": place, "name": place_name(place, taxonomy)}
+        change_shown(change, taxonomy)
+        | {"place": place, "name": place_name(place, taxonomy), "link": story_address(place, **kept)}
         for place, change in real_changes([found["total"], *found["touchpoints"]])
     ]
     return {

@@ -33,15 +33,28 @@ def trends(
     metrics: Mapping[str, Any], width: float = _WIDTH, height: float = _HEIGHT
 ) -> list[dict[str, Any]]:
     """One drawing for each score that enough answered in at least two periods, and one of how many there were."""
-    series = metrics["series"]
-    days = [date.fromisoformat(one["from"]) for one in series]
+    series = _with_gaps(metrics["series"])
+    days = [day for day, _ in series]
     drawn = []
     for slug, key, title in (("sentiment", "net", "Net sentiment"), ("nps", "value", "NPS")):
-        values = [_ranged(one[slug], key) for one in series]
+        values = [_ranged(one[slug], key) if one else Ranged(None) for _, one in series]
         if sum(value.value is not None for value in values) > 1:
-            titles = [_title(day, value, one) for day, value, one in zip(days, values, series, strict=True)]
+            titles = [_title(day, value, one) for (day, one), value in zip(series, values, strict=True)]
             drawn.append({"title": title, "trend": trend(days, values, titles, width=width, height=height)})
     return drawn
+
+
+def _with_gaps(series: Sequence[Mapping[str, Any]]) -> list[tuple[date, Mapping[str, Any] | None]]:
+    """The periods by their first day, and None from the day on from which there are no comments."""
+    found: list[tuple[date, Mapping[str, Any] | None]] = []
+    end = date.max
+    for one in series:
+        start = date.fromisoformat(one["from"])
+        if end < start:
+            found.append((end, None))
+        found.append((start, one))
+        end = date.fromisoformat(one["to"])
+    return found
 
 
 def volume(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -67,7 +80,9 @@ def _ranged(score: Mapping[str, Any], key: str) -> Ranged:
     return Ranged(None) if score[key] is None else Ranged(score[key], *ends)
 
 
-def _title(day: date, value: Ranged, one: Mapping[str, Any]) -> str:
+def _title(day: date, value: Ranged, one: Mapping[str, Any] | None) -> str:
+    if one is None:
+        return f"{day:%-d %b %Y}: no comments"
     if value.value is None:
         return f"{day:%-d %b %Y}: too few, n {one['n']}"
     return f"{day:%-d %b %Y}: {value.value:+.0f} ({value.low:+.0f} to {value.high:+.0f}), n {one['n']}"
@@ -130,6 +145,7 @@ def drivers_view(found: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Any]
     judged = [_driver(one, found["metric"], taxonomy) for one in found["labels"]]
     real = [one for one in judged if one["ci95"] and (one["ci95"][0] > 0 or one["ci95"][1] < 0)]
     real.sort(key=lambda one: -abs(one["value"]))
+    clear, unclear = len(real), sum(one["ci95"] is not None for one in judged) - len(real)
     real = real[:_DRIVERS]
     reach = max((abs(end) for one in real for end in one["ci95"]), default=1.0)
     scale = _Across(reach)
@@ -146,7 +162,8 @@ def drivers_view(found: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Any]
             for one in real
         ],
         "zero": scale.at(0),
-        "unclear": len(judged) - len(real),
+        "clear": clear,
+        "unclear": unclear,
         "measured": any(one["ci95"] for one in judged),
         "least": MIN_SUPPORT,
     }
@@ -178,14 +195,18 @@ def _driver(one: Mapping[str, Any], metric: str, taxonomy: Taxonomy) -> dict[str
     }
 
 
-def own_alerts(alerts: Sequence[Mapping[str, Any]], place: str, taxonomy: Taxonomy) -> list[dict[str, Any]]:
-    """The alerts of one touchpoint, with the address of the comments behind each."""
+def own_alerts(
+    alerts: Sequence[Mapping[str, Any]], place: str, taxonomy: Taxonomy, until: date
+) -> list[dict[str, Any]]:
+    """The alerts of one touchpoint as of the evening before `until`, with the address of the comments behind each."""
     return [
         {
             **one,
             "name": label_name(one["label"], taxonomy),
             "better": (one["direction"] == "down") == (one["polarity"] == "issue"),
-            "link": evidence_address(place, **{one["polarity"]: one["label"]}, from_=one["since"]),
+            "link": evidence_address(
+                place, **{one["polarity"]: one["label"]}, from_=one["since"], to=until.isoformat()
+            ),
         }
         for one in alerts
         if one["touchpoint"] == place

@@ -145,3 +145,4 @@ def test_a_name_is_used_once_and_an_empty_folder_is_no_suite(tmp_path: Path) -> 
 def test_of_another_taxonomy_the_suite_does_not_speak() -> None:
     data = TAXONOMY.to_dict()
     assert shipped(taxonomy.from_dict(data | {"themes": data["themes"][:3]})) == []
+    assert shipped(taxonomy.from_dict(data | {"intents": ["complaint", "praise", "other"]})) == []

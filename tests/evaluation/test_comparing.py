@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -52,7 +53,12 @@ def fine() -> dict[str, Any]:
         ],
         "labels": [{"id": "a", "support": 40, "enough": True, **pair(0.5, -0.2, -0.03)}],
         "calibration": [{"measure": "labels_ece", **pair(0.02, 0.0, 0.01)}],
-        "behaviour": {**pair(0.9, -0.1, 0.0), "capabilities": [{"name": "Negation", **pair(0.9, -0.1, 0.0)}]},
+        "behaviour": {
+            **pair(0.9, -0.1, 0.0),
+            "lost": 5,
+            "gained": 0,
+            "capabilities": [{"name": "Negation", **pair(0.9, -0.1, 0.0), "lost": 5, "gained": 0}],
+        },
         "speed": {"ratio": figure(1.3, 1.2, 1.4)},
     }
 
@@ -84,8 +90,8 @@ def test_what_is_just_good_enough_passes(fine: dict[str, Any]) -> None:
         (("measures", 1, "difference"), {"value": None, "low": None}, "macro_f1", "cannot be measured"),
         (("labels", 0, "difference"), {"high": -0.031}, "label", "a: F1 0.500 → .* 40 positives"),
         (("calibration", 0, "difference"), {"low": 0.001}, "calibration", "labels_ece"),
-        (("behaviour", "difference"), {"high": -0.001}, "behaviour", "all"),
-        (("behaviour", "capabilities", 0, "difference"), {"high": -0.001}, "behaviour", "Negation"),
+        (("behaviour",), {"lost": 12, "gained": 2}, "behaviour", "all"),
+        (("behaviour", "capabilities", 0), {"lost": 7}, "behaviour", "Negation: .*; 7 cases lost, 0 gained"),
         (("speed", "ratio"), {"low": 1.21}, "speed", r"1\.30 times \[1\.21, 1\.40\]"),
     ],
 )
@@ -95,6 +101,39 @@ def test_each_limit_refuses_by_itself(
     (refusal,) = gate(worse(fine, at, **figures))["refusals"]
     assert refusal["check"] == check
     assert re.search(told, refusal["detail"])
+
+
+def test_equal_models_are_seldom_told_apart_by_their_behaviours(fine: dict[str, Any]) -> None:
+    """24 capabilities of 70 cases, 8 % of which one model alone passes: intervals of each refused two in five."""
+    random, refused = np.random.default_rng(3), 0
+    for _ in range(200):
+        lost, gained = random.binomial(70, 0.04, size=(2, 24))
+        fine["behaviour"] |= {"lost": int(lost.sum()), "gained": int(gained.sum())}
+        fine["behaviour"]["capabilities"] = [
+            {"name": f"c{at}", **pair(0.9, -0.1, 0.0), "lost": int(lost[at]), "gained": int(gained[at])}
+            for at in range(24)
+        ]
+        refused += not gate(fine)["passed"]
+    assert refused <= 8
+
+
+def test_levels_of_empathy_are_compared_where_both_give_one(
+    pipeline: Pipeline, comments: list[LabelledComment]
+) -> None:
+    """The very same levels, but silent where they are wrong: no better."""
+    exam = Exam.of(comments[:400], pipeline.taxonomy, resamples=50)
+    assert exam.gold.empathy is not None
+    assert exam.gold.empathy_level is not None
+    heard = exam.gold.empathy
+    level = np.where(heard, -np.nan_to_num(exam.gold.empathy_level), np.nan)
+    level[::2] = exam.gold.empathy_level[::2]
+    wrong = heard & (level != exam.gold.empathy_level)
+    assert wrong.any()
+    loud = replace(exam.gold, empathy=heard, empathy_level=level)
+    silent = replace(loud, empathy=heard & ~wrong)
+    (found,) = (one for one in comparison(exam, loud, silent)["measures"] if one["measure"] == "level_kappa")
+    assert found["difference"]["value"] == 0
+    assert found["a"]["n"] == found["b"]["n"] == (heard & ~wrong).sum()
 
 
 def test_a_label_with_few_positives_is_not_judged(fine: dict[str, Any]) -> None:

@@ -66,6 +66,14 @@ def test_an_exam_that_is_learnt_from_is_refused(tmp_path: Path, apart: bool) -> 
     assert not output.exists()
 
 
+def test_half_a_line_in_the_log_costs_nothing_but_itself(tmp_path: Path) -> None:
+    data = write_lines(tmp_path / "test.jsonl", twelve())
+    log(data, "evaluate", ["lw-1"])
+    with (tmp_path / "test.jsonl.log").open("a") as stream:
+        stream.write('{"at": "2026-11-\n[]\n{}\n')
+    assert log(data, "compare", ["lw-2"]).startswith("test.jsonl: evaluation 2, 2 models")
+
+
 def test_evaluations_are_counted(tmp_path: Path) -> None:
     data = write_lines(tmp_path / "test.jsonl", twelve())
     command = ["evaluate", "--model", "weightless", "--data", str(data), "--no-behaviour", "--no-baselines"]

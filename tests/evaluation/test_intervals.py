@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evaluation import scores
-from evaluation.intervals import Estimate, difference, draw, estimate
+from evaluation.intervals import Estimate, difference, draw, estimate, estimate_above_zero
 from evaluation.scores import Flags, Floats
 
 
@@ -59,3 +59,26 @@ def test_a_difference_is_paired() -> None:
 
 def test_an_estimate_is_rounded_in_the_report() -> None:
     assert Estimate(1 / 3, 0.25, 0.5, 9).to_dict() == {"value": 0.3333, "low": 0.25, "high": 0.5, "n": 9}
+
+
+def calibrated(random: np.random.Generator, error: float) -> Floats:
+    """Reliability of 900 comments, half of them with probabilities that are too high by `error`."""
+    chances = random.beta(0.4, 3, size=(900, 1)) * (1 - error)
+    off = np.where(np.arange(900)[:, None] < 450, error, 0.0)
+    return scores.reliability(random.random((900, 1)) < chances, chances + off)
+
+
+def test_a_calibration_error_lies_in_its_interval() -> None:
+    """Percentiles lie above the figure that they are of, for chance raises it twice: they hold none of a true 0."""
+    random, weights = np.random.default_rng(4), draw(900, seed=5, resamples=300)
+    perfect = [calibrated(random, 0.0) for _ in range(60)]
+    basic = [estimate_above_zero(parts, scores.calibration_error, weights) for parts in perfect]
+    percentiles = [estimate(parts, scores.calibration_error, weights) for parts in perfect]
+    assert all(one.low <= one.value <= one.high for one in basic)
+    assert np.mean([one.low == 0 for one in basic]) > 0.4
+    assert np.mean([one.low == 0 for one in percentiles]) < 0.05
+    # Half of the comments are off by 0.1.
+    wrong = [
+        estimate_above_zero(calibrated(random, 0.1), scores.calibration_error, weights) for _ in range(60)
+    ]
+    assert np.mean([one.low <= 0.05 <= one.high for one in wrong]) > 0.85

@@ -1,5 +1,6 @@
 """Risk falls where a system is unsure where it is wrong, and stays where it is not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,16 @@ def test_review_says_how_many_errors_it_caught(exam: Exam) -> None:
     assert found["errors_flagged"].value == 0.8
     assert found["micro_f1_unflagged"].value > found["micro_f1_flagged"].value
     assert review(exam, Predictions()) == {}
+
+
+def test_what_is_not_read_is_not_what_it_is_surest_of(exam: Exam) -> None:
+    """A declined comment has no probabilities: it comes last."""
+    said = predictions(exam, slice(30, 40), slice(0, 0))
+    assert said.labels is not None
+    assert said.label_probabilities is not None
+    said.labels[30:], said.label_probabilities[30:] = False, 0.0
+    sides = np.zeros((40, 3), dtype=bool)
+    sides[:30, 0] = True
+    curve = risk_coverage(exam, replace(said, sentiment=sides))
+    assert curve[0].risk > 0
+    assert curve[-1].risk == 0

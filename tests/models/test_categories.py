@@ -65,6 +65,22 @@ def test_a_file_is_a_taxonomy_and_what_teaches_it(tmp_path: Path) -> None:
     assert not has_categories(taxonomy.DEFAULT)
 
 
+def test_a_slip_in_the_file_is_named(tmp_path: Path) -> None:
+    file = file_of(tmp_path, SHOP)
+    file.write_text("\ufeff" + file.read_text(encoding="utf-8"), encoding="utf-8")
+    assert has_categories(file)
+    assert read_categories(file).taxonomy.categories
+    file.write_text(
+        file.read_text(encoding="utf-8-sig").replace("[[categories]]", "[[category]]"), encoding="utf-8"
+    )
+    assert has_categories(file)
+    with pytest.raises(TaxonomyError, match="at least one"):
+        read_categories(file)
+    file.write_text("[[categories]", encoding="utf-8")
+    with pytest.raises(TaxonomyError, match="cannot be read"):
+        has_categories(file)
+
+
 def test_the_stored_taxonomy_is_read_again_and_holds_no_examples(tmp_path: Path) -> None:
     own = read_categories(file_of(tmp_path, "exclusive = true\n" + SHOP)).taxonomy
     assert own.exclusive
@@ -144,6 +160,15 @@ def test_exclusive_categories_give_one_whose_threshold_is_its_strongest_rival() 
     (both,) = one.analyze([Comment(text)], all_labels=True)
     assert [m.probability >= m.threshold for m in both.categories] == [True, False]
     assert sum(m.probability for m in both.categories) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_category_named_as_a_signal_is_a_category(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = OWN.to_dict()
+    names = ("effort_hard", "loyalty_staying")
+    data["categories"] = [one | {"id": id} for one, id in zip(data["categories"], names, strict=True)]
+    monkeypatch.setattr(f"{__name__}.OWN", taxonomy.from_dict(data))
+    (analysis,) = pipeline(exclusive=False).analyze([Comment("No park was near but the soup was hot.")])
+    assert analysis.effort is analysis.loyalty is None
 
 
 def test_the_default_model_has_no_categories() -> None:

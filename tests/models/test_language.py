@@ -45,6 +45,38 @@ def test_another_language_is_named_and_not_read(text: str, code: str) -> None:
     assert not language.supported
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Schlechter Service, nie wieder.",
+        "Mauvais service, plus jamais.",
+        "Très bon service.",
+        "No me han devuelto el dinero.",
+        "Het was een slecht hotel, de service was waardeloos.",
+        "De service was goed maar het was duur",
+        "On m'a fait attendre une heure au guichet",
+        "Das Hotel war super, das Personal so nett",
+        "Leveringen var for sen og ingen svarede",
+        "Mae'r staff yn gyfeillgar iawn ond roedd y bwyd yn oer",
+    ],
+)
+def test_words_that_other_languages_share_do_not_make_it_english(text: str) -> None:
+    assert not detect(text).supported
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("సేవ చాలా బాగుంది", "te"),
+        ("მომსახურება კარგია", "ka"),
+        ("ծառայությունը լավն է", "hy"),
+        ("ሰራተኞቹ ደግ ነበሩ", "am"),
+    ],
+)
+def test_a_script_of_its_own_is_its_language(text: str, code: str) -> None:
+    assert detect(text).code == code
+
+
 def test_a_declared_language_is_believed() -> None:
     assert detect("Excellent", "en-GB").supported
     assert detect("Excellent", "fr_CA").code == "fr"

@@ -1,11 +1,13 @@
 """The spaCy component: by entry point, in `nlp.pipe`, to disk and back."""
 
+import pickle
 import shutil
 from pathlib import Path
 
 import pytest
 
 import models
+import models.loading
 from models.artifact import LEARNT
 
 spacy = pytest.importorskip("spacy")
@@ -83,3 +85,26 @@ def test_no_file_of_an_earlier_model_stays(
     assert not artifact.exists()
     shutil.copytree(tiny_artifact, artifact)  # as earlier versions of us left it
     assert spacy.load(saved)(BILL)._.analysis.model_version == "weightless-1"
+
+
+def test_a_question_of_ones_own_stays(nlp: "spacy.Language") -> None:
+    doc = spacy.tokens.Doc
+    doc.set_extension("question", getter=lambda each: each.user_data.get("asked"), force=True)
+    try:
+        again = spacy.blank("en")
+        again.add_pipe("listenwell", config={"model": "weightless"})
+        asked = again.make_doc("Nothing")
+        asked.user_data["asked"] = "What could we improve?"
+        assert not again(asked)._.analysis.no_content
+    finally:
+        doc.set_extension("question", default=None, force=True)
+
+
+def test_it_is_pickled_before_and_after_its_first_use() -> None:
+    nlp = of_model(models.loading.DEFAULT)
+    nlp(BILL)
+    component = nlp.get_pipe("listenwell")
+    again = pickle.loads(pickle.dumps(component))
+    assert again.model == component.model
+    assert "pipeline" not in vars(again)
+    assert "pipeline" in vars(component)

@@ -26,6 +26,12 @@ def test_controls_become_blanks_and_lone_surrogates_the_replacement_sign() -> No
     assert clean("a\x00b\x1fc\ud800d") == "a b c\ufffdd"
 
 
+@pytest.mark.parametrize("sign", ["\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
+def test_line_breaks_of_all_kinds_divide(sign: str) -> None:
+    assert clean(f"Rude staff{sign}App crashes") == "Rude staff\nApp crashes"
+    assert clean("One\r\ntwo") == "One \ntwo"
+
+
 def test_line_breaks_and_tabs_stay() -> None:
     assert clean("one\ntwo\tthree") == "one\ntwo\tthree"
 

@@ -4,18 +4,21 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
 import models
+import service
 from service.app import create_app
 from service.settings import Settings
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
+PAGE = Path(service.__file__).parent / "page"
 TEXTS = ("Agent was kind but nobody ever fixed my bill.", "Checkout was easy and the app is good.")
 
 
@@ -67,6 +70,8 @@ def test_from_the_map_to_a_correction_that_moves_the_count(address: str, browser
     page.click('a[href="/comments?touchpoint=billing&issue=unresolved_issue"]')
     before = int(page.inner_text("#tagged").split(" of ")[0])
     first = page.get_attribute("article", "aria-label")
+    # None is at hand yet.
+    page.keyboard.press("n")
     page.keyboard.press("j")
     with page.expect_navigation():
         page.keyboard.press("n")
@@ -83,6 +88,25 @@ def test_from_the_map_to_a_correction_that_moves_the_count(address: str, browser
     page.wait_for_selector("[data-part]:not([aria-busy]) :is(table, p:not(.waiting))")
     assert not wrong
     assert all(url.startswith((address, "data:")) for url in asked)
+
+
+def test_keys_in_review_are_for_the_label_at_hand(browser: Any) -> None:
+    """The mouse moves on as the keys do: what was answered by a click is not answered once more by the next key."""
+    page = browser.new_page()
+    label = '<fieldset><input type="radio" name="{0}" value="yes"><input type="radio" name="{0}" value="no"></fieldset>'
+    page.set_content(f'<form id="answer" data-blind="false">{"".join(map(label.format, "abc"))}</form>')
+    page.add_script_tag(path=PAGE / "review.js")
+    page.locator("input[value=no]").first.check()
+    page.keyboard.press("y")
+    answers = (
+        "[...document.querySelectorAll('fieldset')].map((one) => one.querySelector(':checked')?.value ?? '')"
+    )
+    assert page.evaluate(answers) == ["no", "yes", ""]
+    page.locator("input[value=no]").last.focus()
+    page.keyboard.press("n")
+    page.locator("input[value=no]").first.focus()
+    page.keyboard.press("y")
+    assert page.evaluate(answers) == ["yes", "yes", "no"]
 
 
 @pytest.mark.parametrize("path", ["/", "/heatmap", "/comments", "/touchpoints/billing", "/review"])

@@ -151,6 +151,12 @@ def test_what_no_issue_covers(client: TestClient, fill: Callable[..., None]) -> 
     page = client.get("/emerging").text
     assert ", ".join(theme["words"]) in page
     assert "<b>Grows</b>" in page
+    assert "Last 28 days</a>" in page
+    assert "All days" not in page
+    assert (get(client, **{"from": "2026-09-01"})["from"], get(client)["from"]) == (
+        "2026-09-01",
+        "2026-10-20",
+    )
     # The other tenant's.
     assert client.get("/v1/emerging", params={"touchpoint": "elsewhere"}).status_code == 404
     assert get(client, to="2026-11-01")["themes"] == []

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 import models
+from models import taxonomy
 from service import repository
 from service.charts import Point, Ranged, curve, shade, smooth, symmetric
 from service.database import read, write
@@ -20,6 +21,7 @@ from service.metrics.typical import most_typical, typical
 from service.records import CommentRecord
 from service.settings import Settings
 from service.typical_repository import Candidate
+from service.views import story
 from service.views.journey import short_name
 
 KNOWN = ("digital", "billing", "support")
@@ -178,3 +180,58 @@ def test_neighbours_below_one_touchpoint_are_told_apart_on_the_map() -> None:
     assert short_name("support.phone", 13) == "support.phone"
     assert short_name("support.escalations", 9) == "support.…"
     assert short_name("Customer support", 9) == "Customer…"
+
+
+def test_no_line_goes_through_months_without_a_comment() -> None:
+    score = {"value": 10.0, "ci95": [0.0, 20.0], "net": 10.0, "net_ci95": [0.0, 20.0], "n": 30}
+    months = (
+        ("2026-01-01", "2026-02-01"),
+        ("2026-02-01", "2026-03-01"),
+        ("2026-10-01", "2026-11-01"),
+        ("2026-11-01", "2026-12-01"),
+    )
+    series = [{"from": start, "to": end, "n": 30, "sentiment": score, "nps": score} for start, end in months]
+    (drawn, _) = story.trends({"series": series})
+    line = drawn["trend"].curve
+    assert (len(line.lines), len(line.bands), len(line.bridges)) == (2, 2, 1)
+    assert drawn["trend"].titles[2] == "1 Mar 2026: no comments"
+    whole = story.trends({"series": series[:2]})[0]["trend"].curve
+    assert (len(whole.lines), len(whole.bridges)) == (1, 0)
+
+
+def test_years_are_named_where_there_are_several() -> None:
+    score = {"value": 1.0, "ci95": [0.0, 2.0], "net": 1.0, "net_ci95": [0.0, 2.0], "n": 30}
+    series = [
+        {"from": f"{year}-01-01", "to": f"{year + 1}-01-01", "n": 30, "sentiment": score, "nps": score}
+        for year in (2024, 2025, 2026)
+    ]
+    assert story.trends({"series": series})[0]["trend"].ticks[0][1] == "1 Jan 2024"
+
+
+def test_labels_that_are_clear_are_not_called_unclear() -> None:
+    """Nine are clear, two are not, the others were not measured."""
+    labels = [label.id for label in taxonomy.load().labels]
+    ends = [[-3.0, -1.0]] * 9 + [[-1.0, 1.0]] * 2
+    measured = [{"value": sum(each) / 2, "ci95": each} for each in ends] + [None] * (len(labels) - 11)
+    found = {
+        "metric": "nps",
+        "n": 500,
+        "labels": [
+            {"id": id, "n": 20, "observed": one, "corrected": None}
+            for id, one in zip(labels, measured, strict=True)
+        ],
+    }
+    view = story.drivers_view(found, taxonomy.load())
+    assert (len(view["rows"]), view["clear"], view["unclear"]) == (6, 9, 2)
+
+
+def test_an_alert_leads_to_the_comments_of_its_days() -> None:
+    alert = {
+        "touchpoint": "order",
+        "label": "unresolved_issue",
+        "polarity": "issue",
+        "direction": "up",
+        "since": "2026-11-07",
+    }
+    (found,) = story.own_alerts([alert], "order", taxonomy.load(), date(2026, 11, 14))
+    assert found["link"].endswith("from=2026-11-07&to=2026-11-14")

@@ -4,7 +4,7 @@ import base64
 import importlib.util
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -188,6 +188,20 @@ def test_a_typical_comment_stands_for_its_label_and_long_ones_are_cut(client: Te
     assert quote[1].endswith("…")
     assert "Nobody ever fixed my bill" in re.sub("<[^>]+>", "", quote[1])
     assert len(re.sub("<[^>]+>", "", quote[1])) <= 322
+
+
+def test_a_touchpoint_that_was_not_there_before_has_nothing_to_compare_with(client: TestClient) -> None:
+    for days, place in ((1, "kiosk"), (1, "order"), (29, "order")):
+        at = (datetime(2026, 11, 16, 12, tzinfo=UTC) - timedelta(days=days)).isoformat()
+        lines = [
+            {"id": f"{place}{days}-{n}", "text": "Fine.", "touchpoint": place, "occurred_at": at}
+            for n in range(40)
+        ]
+        assert client.post("/v1/comments", json={"comments": lines}).status_code < 300
+    assert "Nothing changed" in client.get("/report?touchpoint=order").text
+    alone = client.get("/report?touchpoint=kiosk").text
+    assert "Nothing changed" not in alone
+    assert "Too few comments" in alone
 
 
 def test_one_touchpoint_alone(filled: TestClient) -> None:

@@ -66,3 +66,18 @@ def test_a_customers_comments_stay_where_they_are() -> None:
     for seed in range(40):
         before = held_out(some[:6], 0.5, seed=seed, customers=["anna"] * 6)
         assert held_out(some, 0.5, seed=seed, customers=["anna"] * 12)[:6] == before
+
+
+def test_what_many_customers_say_does_not_make_one_group_of_them() -> None:
+    """1,000 customers of five comments each, a fifth of which is one of a few stock answers."""
+    draw, own = random.Random(5), iter(texts(5_000))
+    some = [
+        draw.choice(("good", "none", "Great service", "👍")) if at % 5 == 0 else next(own)
+        for at in range(5_000)
+    ]
+    customers = [f"c{at // 5}" for at in range(5_000)]
+    groups = group_near_duplicates(some, customers)
+    assert max(groups.count(group) for group in set(groups)) == 5
+    assert 0.12 < sum(held_out(some, 0.15, seed=1, customers=customers)) / 5_000 < 0.18
+    # Those of nobody in particular stay together.
+    assert len(set(group_near_duplicates(["good", "good"]))) == 1
