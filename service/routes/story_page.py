@@ -89,7 +89,6 @@ def _story(parts: Parts, who: Caller, id: str, range: Range) -> HTMLResponse:
         trends=story.trends(m),
         volume=story.volume(m),
         alerts=story.own_alerts(found.alerts, id, taxonomy, found.until),
-        watched_to=found.until - timedelta(days=1),
         judged=id in found.judged,
         sides=sides,
         methods=METHODS,

@@ -1,7 +1,7 @@
 """What a touchpoint's page tells: how it went, what it goes with, what is good and bad, in whose words."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -207,6 +207,7 @@ def own_alerts(
             "link": evidence_address(
                 place, **{one["polarity"]: one["label"]}, from_=one["since"], to=until.isoformat()
             ),
+            "last": until - timedelta(days=1),
         }
         for one in alerts
         if one["touchpoint"] == place

@@ -77,6 +77,11 @@ def test_values_on_few_answers_are_hidden_and_their_count_is_shown(client: TestC
     assert "1 answer" in nps
 
 
+def test_a_story_up_to_the_first_day_of_the_calendar_is_empty(client: TestClient) -> None:
+    fill(client, EVIL)
+    assert client.get("/touchpoints/support.phone?to=0001-01-01").status_code == 200
+
+
 @pytest.mark.parametrize(
     "path",
     [
