@@ -37,6 +37,9 @@ HEADLINE = (
 )
 """Task, measure, and how the two are headed."""
 
+UNPAIRED = ("empathy", "level_kappa")
+"""Compared where the system gives a level: each system has other comments, so that no two of these are compared."""
+
 MEASURES = {
     "accuracy": "Accuracy",
     "micro_f1": "Micro-F1",
@@ -175,13 +178,12 @@ def headline_of(system: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:
 def _leaders(systems: Sequence[Mapping[str, Any]]) -> list[str | None]:
     """The name of the best system of each headline column; None where there is nothing to compare."""
     leaders: list[str | None] = []
-    for (_, measure, _, _), *column in zip(HEADLINE, *map(headline_of, systems), strict=True):
+    for (task, measure, _, _), *column in zip(HEADLINE, *map(headline_of, systems), strict=True):
         pairs = zip(column, systems, strict=True)
         values = {
             system["name"]: each["value"] for each, system in pairs if each and each["value"] is not None
         }
-        # A level is compared where the system gives one: each system has other comments.
-        compared = len(values) > 1 and measure != "level_kappa"
+        compared = len(values) > 1 and (task, measure) != UNPAIRED
         leaders.append(max(values, key=values.__getitem__) if compared else None)
     return leaders
 
@@ -240,10 +242,9 @@ def _differences(
 ) -> list[dict[str, Any]]:
     found = []
     for task, measure, _, _ in HEADLINE:
-        one, two = (results[name][task] for name in (model, other))
-        # A level is compared where the system gives one: each system has other comments.
-        if measure == "level_kappa":
+        if (task, measure) == UNPAIRED:
             continue
+        one, two = (results[name][task] for name in (model, other))
         if one and two and measure in one.measures and measure in two.measures:
             gap = difference(one.measures[measure], two.measures[measure])
             found.append({"system": other, "task": task, "measure": measure, **gap.to_dict()})

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from service.database import chunks
-from service.segment_repository import Days, analysed, timeline
+from service.segment_repository import Days, analysed, has_content, timeline, was_read
 from service.tables import analysis, comment, mention
 
 
@@ -33,20 +33,16 @@ def scored(
 ) -> list[Scored]:
     """The newest analysed comments of a touchpoint (or "*") that have a score, newest first."""
     of = timeline(tenant, touchpoint, days)
-    has_score = comment.c[score].is_not(None) & (
-        (analysis.c.status == "analyzed") | analysis.c.corrected.is_not(None)
-    )
-    empty = analysis.c.body["no_content"].as_boolean()
     newest = (
         sa.select(
             comment.c.key,
             comment.c[score].label("score"),
             analysis.c.model_version,
             analysis.c.corrected,
-            ((analysis.c.status == "analyzed") & ~empty).label("read"),
+            has_content().label("read"),
         )
         .select_from(analysed(of.source))
-        .where(of.wanted, has_score)
+        .where(of.wanted, comment.c[score].is_not(None), was_read())
         .order_by(*of.newest_first)
         .limit(limit)
     )

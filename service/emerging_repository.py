@@ -5,8 +5,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.segment_repository import Days, analysed, timeline
-from service.tables import analysis, comment, mention
+from service.segment_repository import Days, analysed, has_content, timeline
+from service.tables import comment, mention
 
 
 class Unexplained(NamedTuple):
@@ -20,11 +20,10 @@ def unexplained(conn: Connection, tenant: str, touchpoint: str, days: Days, limi
     """The newest ones of a touchpoint (or "*") on some days, the newest first."""
     of = timeline(tenant, touchpoint, days)
     labelled = sa.exists().where(mention.c.comment_key == comment.c.key)
-    has_content = (analysis.c.status == "analyzed") & ~analysis.c.body["no_content"].as_boolean()
     query = (
         sa.select(comment.c.key, comment.c.text)
         .select_from(analysed(of.source))
-        .where(of.wanted, has_content, ~labelled)
+        .where(of.wanted, has_content(), ~labelled)
         .order_by(*of.newest_first)
         .limit(limit)
     )

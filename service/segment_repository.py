@@ -176,6 +176,17 @@ def analysed(source: sa.FromClause) -> sa.Join:
     return source.join(analysis, analysis.c.comment_key == comment.c.key)
 
 
+def was_read() -> sa.ColumnElement[bool]:
+    """Whether anybody has read it: what a person corrected was read, even if a later model cannot."""
+    return (analysis.c.status == "analyzed") | analysis.c.corrected.is_not(None)
+
+
+def has_content() -> sa.ColumnElement[bool]:
+    """Whether the model found anything to read in it."""
+    found: sa.ColumnElement[bool] = ~analysis.c.body["no_content"].as_boolean()
+    return (analysis.c.status == "analyzed") & found
+
+
 def outside_indexes(tenant: str, days: Days) -> list[sa.ColumnElement[bool]]:
     """Of a tenant, on some days, for comments that were found by something else."""
     return _occurred(outside_index(comment.c.tenant), outside_index(comment.c.occurred_at), tenant, days)
@@ -231,8 +242,7 @@ def _rows(key: sa.ColumnElement[Any], source: sa.FromClause, wanted: sa.ColumnEl
         comment.c.csat,
         comment.c.ces,
         analysis.c.model_version.label("model"),
-        # What a person corrected was read, even if a later model cannot.
-        ((analysis.c.status == "analyzed") | analysis.c.corrected.is_not(None)).label("read"),
+        was_read().label("read"),
         analysis.c.sentiment.label("side"),
         analysis.c.sentiment_score.label("sentiment"),
         analysis.c.empathy_score.label("empathy"),

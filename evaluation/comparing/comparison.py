@@ -16,7 +16,7 @@ from evaluation.exam import Exam, Slice
 from evaluation.intervals import ENOUGH, Estimate, difference, draw, estimate
 from evaluation.judging import Result, kappa
 from evaluation.predictions import Predictions
-from evaluation.report import HEADLINE
+from evaluation.report import HEADLINE, UNPAIRED
 from evaluation.scores import Flags, ratio
 from evaluation.tasks import TASKS, measure_slice
 
@@ -82,7 +82,7 @@ def _headline(
     task: str,
     measure: str,
 ) -> dict[str, Any] | None:
-    if (task, measure) != ("empathy", "level_kappa"):
+    if (task, measure) != UNPAIRED:
         return _measure(*results, task, measure)
     a, b = said
     if a.empathy is None or a.empathy_level is None or b.empathy is None or b.empathy_level is None:

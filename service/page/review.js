@@ -21,16 +21,13 @@ function back() {
 }
 
 // The mouse and the tab key move on as well: y and n are for the label that is shown as the current one.
-form.addEventListener("focusin", (event) => {
-  const place = groups.indexOf(event.target.closest("fieldset"));
-  if (place >= 0) current = place;
-  show();
-});
-form.addEventListener("change", (event) => {
-  const place = groups.indexOf(event.target.closest("fieldset"));
-  if (place >= 0 && !blind) current = place + 1;
-  show();
-});
+for (const [kind, step] of [["focusin", 0], ["change", 1]]) {
+  form.addEventListener(kind, (event) => {
+    const place = groups.indexOf(event.target.closest("fieldset"));
+    if (place >= 0) current = place + step;
+    show();
+  });
+}
 
 document.addEventListener("keydown", (event) => {
   // Links, buttons and the field for the name keep their own keys.

@@ -132,13 +132,13 @@ def _corrected(
     """
     if errors is None or errors["tp"] + errors["fn"] == 0 or errors["tn"] + errors["fp"] == 0:
         return None
-    was_read = of_model != UNREAD
-    reading, tagged = weights * was_read, of_model == 1
-    many, with_tag = reading.sum(1), reading @ tagged
+    tagged, untagged = of_model == 1, of_model == 0
+    with_tag, without_tag = weights @ tagged, weights @ untagged
+    many = with_tag + without_tag
     share = with_tag / np.maximum(many, 1)
-    mean = reading @ scores / np.maximum(many, 1)
-    gap = reading @ (tagged * scores) / np.maximum(with_tag, 1)
-    gap = gap - reading @ (~tagged * scores) / np.maximum(many - with_tag, 1)
+    sums = weights @ (tagged * scores), weights @ (untagged * scores)
+    mean = (sums[0] + sums[1]) / np.maximum(many, 1)
+    gap = sums[0] / np.maximum(with_tag, 1) - sums[1] / np.maximum(without_tag, 1)
     drawn = len(weights) - 1
     sensitivity = _drawn(errors["tp"], errors["fn"], drawn, rng)
     specificity = _drawn(errors["tn"], errors["fp"], drawn, rng)
@@ -151,8 +151,8 @@ def _corrected(
     # The mean of those that were read and have no such label in truth.
     true_gap = gap * share * (1 - share) / np.where(sound, rate * (1 - rate) * youden, np.nan)
     clean, clean_mean = many * (1 - rate), mean - rate * true_gap
-    others = weights * (~was_read & (tag == 0))
-    without = (clean * clean_mean + others @ scores) / (clean + others.sum(1))
+    others = (of_model == UNREAD) & (tag == 0)
+    without = (clean * clean_mean + weights @ (others * scores)) / (clean + weights @ others)
     return _estimate((weights @ scores / weights.sum(1) - without)[sound])
 
 

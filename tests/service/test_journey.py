@@ -182,30 +182,30 @@ def test_neighbours_below_one_touchpoint_are_told_apart_on_the_map() -> None:
     assert short_name("Customer support", 9) == "Customer…"
 
 
-def test_no_line_goes_through_months_without_a_comment() -> None:
+def periods(*days: tuple[str, str]) -> dict[str, Any]:
+    """Metrics with these periods, alike."""
     score = {"value": 10.0, "ci95": [0.0, 20.0], "net": 10.0, "net_ci95": [0.0, 20.0], "n": 30}
-    months = (
-        ("2026-01-01", "2026-02-01"),
-        ("2026-02-01", "2026-03-01"),
-        ("2026-10-01", "2026-11-01"),
-        ("2026-11-01", "2026-12-01"),
-    )
-    series = [{"from": start, "to": end, "n": 30, "sentiment": score, "nps": score} for start, end in months]
-    (drawn, _) = story.trends({"series": series})
+    return {
+        "series": [
+            {"from": start, "to": end, "n": 30, "sentiment": score, "nps": score} for start, end in days
+        ]
+    }
+
+
+def test_no_line_goes_through_months_without_a_comment() -> None:
+    early = ("2026-01-01", "2026-02-01"), ("2026-02-01", "2026-03-01")
+    late = ("2026-10-01", "2026-11-01"), ("2026-11-01", "2026-12-01")
+    (drawn, _) = story.trends(periods(*early, *late))
     line = drawn["trend"].curve
     assert (len(line.lines), len(line.bands), len(line.bridges)) == (2, 2, 1)
     assert drawn["trend"].titles[2] == "1 Mar 2026: no comments"
-    whole = story.trends({"series": series[:2]})[0]["trend"].curve
+    whole = story.trends(periods(*early))[0]["trend"].curve
     assert (len(whole.lines), len(whole.bridges)) == (1, 0)
 
 
 def test_years_are_named_where_there_are_several() -> None:
-    score = {"value": 1.0, "ci95": [0.0, 2.0], "net": 1.0, "net_ci95": [0.0, 2.0], "n": 30}
-    series = [
-        {"from": f"{year}-01-01", "to": f"{year + 1}-01-01", "n": 30, "sentiment": score, "nps": score}
-        for year in (2024, 2025, 2026)
-    ]
-    assert story.trends({"series": series})[0]["trend"].ticks[0][1] == "1 Jan 2024"
+    years = [(f"{year}-01-01", f"{year + 1}-01-01") for year in (2024, 2025, 2026)]
+    assert story.trends(periods(*years))[0]["trend"].ticks[0][1] == "1 Jan 2024"
 
 
 def test_labels_that_are_clear_are_not_called_unclear() -> None:
