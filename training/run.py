@@ -76,9 +76,10 @@ def train(
     shape = shape_of(base, architecture, config.network, more=len(emoji))
     windows = Windows(tokenizer, shape)
     fingerprint = _fingerprint(corpus, config, tax, [start] if start else [], teachers)
-    varied = _variations(corpus, base, tokenizer, config) if teachers else []
+    asked = teachers if config.loop.epochs else []  # without an epoch nobody hears what they would say
+    varied = _variations(corpus, base, tokenizer, config) if asked else []
     plenty = replace(corpus, unlabelled=[*corpus.unlabelled, *varied])
-    training = _examples(plenty, windows, tax, output, teachers, fingerprint, config, say)
+    training = _examples(plenty, windows, tax, output, asked, fingerprint, config, say)
     held = make_examples(corpus.held_out, windows, tax)
     say(f"{len(training)} comments to train on, {len(held)} held out")
 

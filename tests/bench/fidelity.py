@@ -16,7 +16,7 @@ from typing import Any
 
 import models
 from evaluation.exam import Exam
-from evaluation.gold import LabelledComment, read_labelled
+from evaluation.gold import LabelledComment, labelled_files, read_labelled
 from evaluation.intervals import Estimate, difference
 from evaluation.predictions import Predictions, from_pipeline
 from evaluation.tasks import TASKS
@@ -75,7 +75,7 @@ def _macro_f1(exam: Exam, question: str, predictions: Predictions) -> Estimate:
 
 
 def _labelled(taxonomy: Taxonomy, number: int) -> Sequence[LabelledComment]:
-    files = [DEV] if DEV.is_file() else sorted(CORPUS.glob("*.jsonl"))
+    files = labelled_files([DEV if DEV.is_file() else CORPUS])
     comments = [one for file in files for one in read_labelled(file, taxonomy)]
     random.Random(0).shuffle(comments)
     return comments[:number]

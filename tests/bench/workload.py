@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import models
-from evaluation.gold import lines_of
+from evaluation.gold import labelled_files, lines_of
 from tests.bench.figures import percentile
 
 ROOT = Path(__file__).parents[2]
@@ -67,8 +67,7 @@ def gather(even: int, plain: int, *, file: Path | None = None, seed: int = 0) ->
     From the file (JSON lines with `text`), else the pool, else our own corpus; fewer where there are not as many.
     """
     place = file or (POOL if POOL.is_file() else CORPUS)
-    files = sorted(place.glob("*.jsonl")) if place.is_dir() else [place]
-    lines = [line for each in files for line in _lines(each)]
+    lines = [line for each in labelled_files([place]) for line in _lines(each)]
     random.Random(seed).shuffle(lines)
     name = "training/corpus" if place == CORPUS else place.name
     drawn = _readable(_in_turn(lines), even)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import nn
 
+from evaluation.gold import labelled_files, lines_of
 from models.artifact import EncoderConfig
 from models.category_network import Direction, category_network
 from models.encoder import Windows
@@ -73,10 +74,8 @@ class CategoryEncoder:
 
 def ordinary_feedback(count: int) -> list[Comment]:
     """About `count` comments of all sorts, written by us: the same ones each time."""
-    comments = []
-    for file in sorted(CORPUS.glob("*.jsonl")):
-        comments += [Comment(json.loads(line)["text"]) for line in file.read_text("utf-8").splitlines()]
-    return comments[:: max(1, len(comments) // count)]
+    lines = [line for file in labelled_files([CORPUS]) for _, line in lines_of(file)]
+    return [Comment(json.loads(line)["text"]) for line in lines[:: max(1, len(lines) // count)]]
 
 
 @torch.inference_mode()
