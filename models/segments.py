@@ -97,8 +97,9 @@ def _clause_breaks(text: str, sentence: Span) -> Iterator[tuple[int, int]]:
 
 
 def _has(words: int, text: str, start: int, end: int) -> bool:
-    """Whether there are so many words; no more are looked for."""
-    return sum(1 for _ in islice(_WORD.finditer(text, start, end), words)) == words
+    """Whether there are so many words near its start; no more are looked for, and no further: breaks may be many."""
+    near = min(end, start + MAX_SPAN)
+    return sum(1 for _ in islice(_WORD.finditer(text, start, near), words)) == words
 
 
 def _cut(text: str, whole: Span, breaks: Iterator[tuple[int, int]]) -> Iterator[Span]:

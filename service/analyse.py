@@ -82,6 +82,21 @@ class Judged:
         return Results([analysis.to_dict() for analysis in marked(self.accepted, analyses)], self.errors)
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A batch on its way into the store: what is to be tagged of it, and the answers that need no model."""
+
+    intake: Intake
+    arrived: datetime
+    fresh: list[Accepted]
+    answers: dict[int, dict[str, Any]]
+
+    @property
+    def comments(self) -> list[models.Comment]:
+        """What the pipeline is asked for."""
+        return [comment_of(one.record) for one in self.fresh]
+
+
 def judge(items: Sequence[object], masker: Masker | None = None) -> Judged:
     """Judge and mask raw items that are not to be stored: an id may be missing or used twice."""
     intake = take(items, tenant=TENANT, arrived=_now(), masker=masker, needs_id=False)
@@ -120,11 +135,22 @@ class Desk:
         An item whose content is stored already is answered from the store and not tagged again. `seen` holds
         the ids used so far where one input comes in several batches.
         """
+        begun = self.begin(items, tenant=tenant, seen=seen)
+        return self.finish(begun, self.tagger(begun.comments) if begun.fresh else [])
+
+    def begin(self, items: Sequence[object], *, tenant: str = TENANT, seen: set[str] | None = None) -> Begun:
+        """The first half of `record`, before the model: who can wait for it without a thread takes both halves."""
         arrived = _now()
         intake = take(items, tenant=tenant, arrived=arrived, masker=self.masker, seen=seen)
         answers = self._replays(intake, tenant)
         fresh = [accepted for accepted in intake.accepted if accepted.index not in answers]
-        self._store(list(zip(fresh, tag(fresh, self.tagger), strict=True)), arrived, answers, intake)
+        return Begun(intake, arrived, fresh, answers)
+
+    def finish(self, begun: Begun, analyses: Sequence[models.Analysis]) -> Results:
+        """The other half: store, given the analyses of `begun.comments`."""
+        intake, answers = begun.intake, begun.answers
+        fresh = list(zip(begun.fresh, marked(begun.fresh, analyses), strict=True))
+        self._store(fresh, begun.arrived, answers, intake)
         order = sorted(answers)
         intake.errors.sort(key=lambda error: int(error["index"]))
         return Results([answers[index] for index in order], intake.errors)

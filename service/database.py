@@ -5,17 +5,18 @@
     with write(engine) as conn:
         repository.save(conn, record, analysis, received_at)
 
-On SQLite a writer takes the write lock when its transaction begins (BEGIN IMMEDIATE) and the others wait for
-it. On PostgreSQL writers lock the rows they touch, always in the same order. On both a reader sees the state at
-its first statement and never waits.
+On SQLite a writer takes the write lock when its transaction begins (BEGIN IMMEDIATE) and the others wait for it, in
+one process in the order in which they came. On PostgreSQL writers lock the rows they touch, always in the same order.
+On both a reader sees the state at its first statement and never waits.
 """
 
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
@@ -24,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models.errors import InputError, MissingExtraError
 from service import tracing
+from service.turns import Turns
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -52,6 +54,7 @@ _POSTGRESQL: dict[str, Any] = {
     # Many short statements of several workers: what one gains by more processes, or by compiling, another loses.
     "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s -c max_parallel_workers_per_gather=0 -c jit=off",
 }
+_TURNS: "WeakKeyDictionary[Engine, Turns]" = WeakKeyDictionary()
 _MIGRATION_LOCK = 7_238_114_902  # any number that nothing else on the server locks
 
 
@@ -106,6 +109,7 @@ def write(engine: Engine) -> Iterator[Connection]:
     """A transaction that may write: committed at the end of the block, rolled back if it raises."""
     with (
         _span(engine, "database.write"),
+        _turn(engine),
         engine.connect().execution_options(**{_WRITES: True}) as conn,
         conn.begin(),
     ):
@@ -140,6 +144,12 @@ def alembic_config(conn: Connection) -> "Config":
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = conn
     return config
+
+
+def _turn(engine: Engine) -> AbstractContextManager[object]:
+    """The writers of this process queue for an SQLite file, which has none for those who wait."""
+    turns = _TURNS.get(engine)
+    return nullcontext() if turns is None else turns.take(LOCK_SECONDS)
 
 
 def _span(engine: Engine, name: str) -> AbstractContextManager[object]:
@@ -189,6 +199,7 @@ def _sqlite(url: URL) -> Engine:
         max_overflow=60,
         hide_parameters=True,
     )
+    _TURNS[engine] = Turns()
 
     @sa.event.listens_for(engine, "connect")
     def prepare(dbapi: Any, _record: object) -> None:

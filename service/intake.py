@@ -5,7 +5,8 @@ Every limit of the public contract stands here. A bad item becomes an item error
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import isfinite
@@ -17,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
 )
@@ -98,6 +100,7 @@ _Text = Annotated[str, StringConstraints(max_length=models.MAX_TEXT), BeforeVali
 _Question = Annotated[str, StringConstraints(max_length=models.MAX_QUESTION), BeforeValidator(_storable)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """An id of a comment or a customer."""
+_NAME = TypeAdapter(Name, config=ConfigDict(strict=True))
 _Key = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_METADATA_KEY, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
@@ -112,6 +115,15 @@ _Value = (
 
 def _score(low: int, high: int) -> Any:
     return Annotated[int, BeforeValidator(_whole), Field(ge=low, le=high)] | None
+
+
+def names_in(values: Iterable[object]) -> list[str]:
+    """Those of the values that can be an id, each once."""
+    found: dict[str, None] = {}
+    for value in values:
+        with suppress(ValidationError):
+            found[_NAME.validate_python(value)] = None
+    return list(found)
 
 
 class ScoresIn(BaseModel):

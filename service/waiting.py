@@ -2,6 +2,7 @@
 
     results = await run(work, aside=len(body) > SMALL)
     analyses = await unless_gone(request, batcher.submit(comments))
+    results = await storing(work)
 
 A hop to a thread and back costs a single comment more than all else around the model, and threads that wait for
 the model would be missing for everything else.
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
@@ -21,12 +24,27 @@ _PATIENT = 0.1
 """Seconds before anybody looks whether the client is still there: most answers are ready by then."""
 SMALL = 4_096
 """Bytes of a body that is read, judged and answered at once: well under a millisecond of work."""
+_STORERS = 8
+_LIMITER: RunVar[CapacityLimiter] = RunVar("storers")
 _T = TypeVar("_T")
 
 
 async def run(work: Callable[[], _T], *, aside: bool) -> _T:
     """Do work that takes long, or may wait for a database, aside in a thread, other work here."""
     return await run_in_threadpool(work) if aside else work()
+
+
+async def storing(work: Callable[[], _T]) -> _T:
+    """Do work that stores in a thread of those kept for it: a crowd that stores must not keep readers out."""
+    return await to_thread.run_sync(work, limiter=_storers())
+
+
+def _storers() -> CapacityLimiter:
+    try:
+        return _LIMITER.get()
+    except LookupError:
+        _LIMITER.set(CapacityLimiter(_STORERS))
+        return _LIMITER.get()
 
 
 async def unless_gone(request: Request, future: "Future[_T]") -> _T:

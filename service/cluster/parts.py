@@ -12,7 +12,8 @@ that is written twice, by a worker that was thought dead and the one after it, i
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -58,8 +59,9 @@ class Parts:
         kept = self.folder.find(_PLAN)
         if kept is None:
             return None
-        found = json.loads(kept)
-        return Plan(found["rows"], found["comments"], tuple(found["parts"]))
+        with self._whole(_PLAN):
+            found = json.loads(kept)
+            return Plan(found["rows"], found["comments"], tuple(found["parts"]))
 
     def keep_plan(self, plan: Plan) -> None:
         """The last thing that cutting does."""
@@ -75,7 +77,10 @@ class Parts:
 
     def comments(self, number: int) -> list[Placed]:
         """A part that is to be tagged, in the order of the file."""
-        return [(row["place"], _comment(row)) for row in self._read(f"comments-{number:05}.parquet")]
+        name = f"comments-{number:05}.parquet"
+        content = self.folder.read(name)
+        with self._whole(name):
+            return [(row["place"], _comment(row)) for row in _rows(content)]
 
     def begin(self, number: int, run: str) -> int:
         """How many times the part was begun in this run of the command, this one too."""
@@ -96,10 +101,13 @@ class Parts:
 
     def analyses(self, number: int) -> dict[int, tuple[models.Comment, models.Analysis]]:
         """What a part that is done says, by the place of the row."""
-        return {
-            row["place"]: (_comment(row), models.Analysis.from_dict(json.loads(row["analysis"])))
-            for row in self._read(f"analyses-{number:05}.parquet")
-        }
+        name = f"analyses-{number:05}.parquet"
+        content = self.folder.read(name)
+        with self._whole(name):
+            return {
+                row["place"]: (_comment(row), models.Analysis.from_dict(json.loads(row["analysis"])))
+                for row in _rows(content)
+            }
 
     def clear(self) -> None:
         """Remove all of it."""
@@ -113,18 +121,26 @@ class Parts:
 
     def _write(self, name: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
         content = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), content, compression="zstd")
+        table = pa.Table.from_pylist(rows, schema=schema)
+        pq.write_table(table, content, compression="zstd", write_page_checksum=True)
         self.folder.write(name, content.getvalue())
 
-    def _read(self, name: str) -> list[dict[str, Any]]:
+    @contextmanager
+    def _whole(self, name: str) -> Iterator[None]:
+        """What is read in it is ours, so that whatever does not fit means damage."""
         try:
-            rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(self.folder.read(name))).to_pylist()
-        except pa.ArrowInvalid:
+            yield
+        except (pa.ArrowException, OSError, ValueError, TypeError, LookupError):
             raise models.InputError(
                 f"{shown(self.folder.url)}/{name}: is damaged; remove it and run the same again",
                 code="corrupt_file",
             ) from None
-        return rows
+
+
+def _rows(content: bytes) -> list[dict[str, Any]]:
+    table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
 
 
 def _row(place: int, comment: models.Comment) -> dict[str, Any]:

@@ -28,7 +28,7 @@ _COLUMNS = (
     "requests_per_minute",
     "comments_per_day",
 )
-_HOURS = click.FloatRange(0, 8_760)
+_MOST_HOURS = 8_760
 
 
 @click.group()
@@ -108,17 +108,19 @@ def list_keys(tenant: str | None, as_json: bool) -> None:
 @click.argument("id", metavar="ID")
 @click.option(
     "--grace",
-    default=24.0,
+    default=24,
     show_default=True,
-    type=_HOURS,
+    type=click.IntRange(0, _MOST_HOURS),
     metavar="HOURS",
     help="The old secret holds so long.",
 )
-def rotate(id: str, grace: float) -> None:
+def rotate(id: str, grace: int) -> None:
     """Give the key ID a new secret and print it; the one before holds for the hours of --grace."""
     text = mint(id)
     with store(read_settings()) as engine, write(engine) as conn:
-        until = repository.now(conn) + timedelta(hours=grace)
+        now = repository.now(conn)
+        _check_rotation(repository.find(conn, id), now, grace)
+        until = now + timedelta(hours=grace)
         if not repository.rotate(conn, id, hash_of(text.secret), until):
             raise models.InputError("no key that is not revoked has this id", code="unknown_key")
     _show(str(text))
@@ -132,6 +134,22 @@ def revoke(id: str) -> None:
         if not repository.revoke(conn, id):
             raise models.InputError("no key has this id", code="unknown_key")
     click.echo(f"{id} is revoked.")
+
+
+def _check_rotation(found: tuple[Key, datetime] | None, now: datetime, grace: int) -> None:
+    """Raises `InputError` where a rotation would end a secret before its time, or give one that opens nothing."""
+    if found is None:
+        return
+    key = found[0]
+    if key.state(now) == "expired":
+        raise models.InputError("the key with this id is expired", code="unknown_key")
+    if grace and len(key.hashes(now)) > 1:
+        until = rfc3339(key.previous_until or now)
+        raise models.InputError(
+            f"this key was rotated already and its old secret holds until {until}; rotate it again then, or with "
+            "--grace 0, which ends both now",
+            code="rotation_under_way",
+        )
 
 
 def _show(text: str) -> None:

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping
 from importlib import import_module
@@ -40,10 +39,12 @@ def supervise(
     settings: Settings, address: str, port: int, answering: int, environment: Mapping[str, str]
 ) -> None:
     """Serve until a signal says so; then ask all to stop, and wait for them."""
-    stop = threading.Event()
+    # A plain flag: an event has a lock, which this thread may be holding where a signal interrupts it.
+    stopped = False
 
     def asked(number: int, frame: FrameType | None) -> None:
-        stop.set()
+        nonlocal stopped
+        stopped = True
 
     for number in _SIGNALS:
         signal.signal(number, asked)
@@ -54,9 +55,10 @@ def supervise(
     kept = [Kept(Answering(settings, address, port)) for _ in range(answering)]
     kept += [Kept(Working(environment), first=_FIRST_WORKER) for _ in range(settings.job_workers)]
     try:
-        while not stop.wait(_LOOK):
+        while not stopped:
             for one in kept:
                 one.look()
+            time.sleep(_LOOK)
     finally:
         _end([one.child for one in kept])
         if metrics is not None:
@@ -134,7 +136,12 @@ class Answering:
     def start(self) -> None:
         """See `Child`."""
         self._process = self._context.Process(target=_answer, args=self._given)  # type: ignore[attr-defined]
-        self._process.start()
+        # A signal must not find the new process while it still has our answer to it: it would never stop.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def alive(self) -> bool:
         """See `Child`."""
@@ -156,10 +163,11 @@ class Answering:
 
 
 def _answer(settings: Settings, address: str, port: int, parent: int) -> None:
-    from service.answering import answer
-
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    from service.answering import answer
+
     # A group of its own: Ctrl-C is for the first process, which tells this one in turn.
     os.setpgid(0, 0)
     end_with_parent(parent)

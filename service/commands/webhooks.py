@@ -94,12 +94,19 @@ def enable(id: str, tenant: str) -> None:
 
 @webhooks.command()
 @click.argument("id")
-@click.option("--grace", type=click.IntRange(0), default=24, show_default=True, help="In hours.")
+@click.option("--grace", type=click.IntRange(0, 8_760), default=24, show_default=True, help="In hours.")
 @tenant_option
 def rotate(id: str, grace: int, tenant: str) -> None:
     """Give a webhook a new secret, shown once; the old one signs beside it for the hours of grace."""
     secret = new_secret()
     with store(read_settings()) as engine, write(engine) as conn:
+        until = webhook_repository.rotated_until(conn, tenant, id)
+        if until and grace:
+            raise models.InputError(
+                f"this webhook's secret was rotated already and the old one signs until {rfc3339(until)}; rotate it "
+                "again then, or with --grace 0, which ends both now",
+                code="rotation_under_way",
+            )
         _known(webhook_repository.rotate(conn, tenant, id, secret, timedelta(hours=grace)))
     click.echo(f"{id} secret (shown only now): {secret}")
 

@@ -1,16 +1,15 @@
 """`listenwell worker`: jobs, events to webhooks and what the house needs, until SIGTERM or Ctrl-C."""
 
 import os
-import signal
 import threading
 from functools import partial
-from types import FrameType
 
 import click
 import sqlalchemy as sa
 
 from service import logs, tracing
 from service.commands.given import read_settings, store
+from service.commands.stopping import stop_on_signals
 from service.events import deliver
 from service.housekeeping import keep_house
 from service.jobs.aside import Aside, step_back
@@ -33,7 +32,7 @@ def worker(nice: int, with_parent: int | None) -> None:
     hand end and gives the job back."""
     settings = read_settings()
     logs.configure(settings)
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     if nice and os.getsid(0) == os.getpid():
         step_back()
     if with_parent is not None:
@@ -57,17 +56,6 @@ def worker(nice: int, with_parent: int | None) -> None:
 
 def _deliver(database: sa.Engine, settings: Settings, stop: threading.Event) -> None:
     deliver.run(database, stop, allow_private=settings.webhooks_allow_private)
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-
-    def asked(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, asked)
-    return stop
 
 
 def _watch(parent: int, stop: threading.Event) -> None:

@@ -14,7 +14,9 @@ import models
 MAX_URL = 2_048
 _NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?!$)|\.?$))+")
 _V6 = re.compile(r"\[[0-9a-fA-F:.]+(?:%25[\w.-]+)?\](?::\d*)?$")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Forms that hold an IPv4 address in their last 32 bits: translated (RFC 6052, RFC 2765), compatible (RFC 4291).
+_HOLDING = tuple(ipaddress.ip_network(net) for net in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96"))
+_RELAYS = ipaddress.ip_network("192.88.99.0/24")  # of 6to4, deprecated by RFC 7526
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -56,15 +58,16 @@ def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
 def is_public(address: Address) -> bool:
     """Whether an address lies in the open Internet, also where one form of address is wrapped into another."""
     if isinstance(address, ipaddress.IPv6Address):
-        for inner in _wrapped(address):
-            if not is_public(inner):
-                return False
+        if address.is_site_local or not all(is_public(inner) for inner in _wrapped(address)):
+            return False
+    elif address in _RELAYS:
+        return False
     return address.is_global and not address.is_multicast
 
 
 def _wrapped(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
     inside = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64:
+    if any(address in form for form in _HOLDING):
         inside.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return [one for one in inside if one is not None]
 

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
@@ -32,6 +32,8 @@ _BATCH = 4
 LEASE = timedelta(seconds=2 * _BATCH * SECONDS)
 _THREADS = 8
 _FIRST, _FACTOR, _LONGEST = 5.0, 6.0, 12 * 3600.0
+_LONGEST_REST = 300.0
+_LATE = timedelta(hours=1)
 
 log = logging.getLogger("listenwell.events")
 
@@ -154,19 +156,31 @@ def _note(conn: Connection, claimed: Claimed, answer: Answer) -> None:
     now = database_time(conn)
     values: dict[str, Any] = {"last_status": answer.status, "last_error": answer.error, "next_at": None}
     if answer.accepted:
-        webhook_repository.succeeded(conn, claimed.webhook_id)
+        webhook_repository.succeeded(conn, claimed.webhook_id, now)
         delivery_repository.finish(conn, claimed, values | {"delivered_at": now})
         return
     since = webhook_repository.failed(conn, claimed.webhook_id, now)
-    again = now + timedelta(seconds=max(backoff(claimed.attempts), answer.retry_after))
-    if again < claimed.created_at + GIVE_UP:
-        values["next_at"] = again
+    if since is None:  # the webhook was removed meanwhile
+        return
+    wait = backoff(claimed.attempts)
+    last = _last_moment(claimed, since)
+    if now < last:
+        values["next_at"] = min(now + timedelta(seconds=max(wait, answer.retry_after)), last)
     delivery_repository.finish(conn, claimed, values)
+    # Other events are no reason to ask it again at once, the longer it fails the less.
+    rest = min(max(wait, (now - since).total_seconds()), _LONGEST_REST)
+    webhook_repository.rest(conn, claimed.webhook_id, now + timedelta(seconds=max(rest, answer.retry_after)))
     log.warning("webhook %s did not take event %s: %s", claimed.webhook_id, claimed.event_id, answer)
     if answer.status == 410:
         _disable(conn, claimed, "it answered 410 Gone")
-    elif since is not None and since <= now - GIVE_UP:
+    elif since <= now - GIVE_UP:
         _disable(conn, claimed, f"nothing was taken for {GIVE_UP.days} days, last: {answer}")
+
+
+def _last_moment(claimed: Claimed, since: datetime) -> datetime:
+    """When an event is tried for the last time: three days on, and late enough to tell that all of them failed."""
+    begun = min(max(claimed.created_at, since), claimed.created_at + _LATE)
+    return begun + GIVE_UP
 
 
 def _disable(conn: Connection, claimed: Claimed, reason: str) -> None:

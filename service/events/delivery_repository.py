@@ -53,9 +53,9 @@ def forget(conn: Connection, tenant: str, subjects: Sequence[str]) -> None:
 
 
 def due(conn: Connection, now: datetime) -> list[str]:
-    """The ids of the active webhooks that something is due to."""
+    """The ids of the webhooks that something is due to: active ones that are not resting."""
     waits = sa.exists().where(delivery.c.webhook_id == webhook.c.id, delivery.c.next_at <= now)
-    return list(conn.scalars(sa.select(webhook.c.id).where(webhook.c.active, waits)))
+    return list(conn.scalars(sa.select(webhook.c.id).where(_may_be_asked(now), waits)))
 
 
 def claim(
@@ -66,7 +66,7 @@ def claim(
     A webhook that fails at present is given one at a time.
     """
     most = sa.select(sa.case((webhook.c.failing_since.is_(None), limit), else_=1))
-    allowed = conn.scalar(most.where(webhook.c.id == webhook_id, webhook.c.active))
+    allowed = conn.scalar(most.where(webhook.c.id == webhook_id, _may_be_asked(now)))
     if allowed is None:
         return []
     free = sa.select(delivery.c.event_id).where(
@@ -141,6 +141,11 @@ def backlog(conn: Connection) -> Backlog:
 def _drop(conn: Connection, ids: Sequence[str]) -> None:
     for start in range(0, len(ids), _CHUNK):
         conn.execute(event.delete().where(event.c.id.in_(ids[start : start + _CHUNK])))
+
+
+def _may_be_asked(now: datetime) -> sa.ColumnElement[bool]:
+    rested = webhook.c.resting_until.is_(None) | (webhook.c.resting_until <= now)
+    return webhook.c.active & rested
 
 
 def _ours(claimed: Claimed) -> tuple[sa.ColumnElement[bool], ...]:

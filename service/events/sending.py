@@ -56,7 +56,10 @@ async def _within(target: httpx.URL, addresses: list[str], headers: dict[str, st
 
 async def _try(target: httpx.URL, addresses: list[str], headers: dict[str, str], body: bytes) -> Answer:
     # No settings from the environment: a proxy would resolve the name again, behind our back.
-    async with httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=SECONDS) as client:
+    # An address that swallows what is sent must leave time for the next one.
+    limits = httpx.Timeout(SECONDS, connect=SECONDS / len(addresses))
+    missed = "no_connection"
+    async with httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=limits) as client:
         for address in addresses:
             request = client.build_request(
                 "POST",
@@ -70,6 +73,9 @@ async def _try(target: httpx.URL, addresses: list[str], headers: dict[str, str],
                 answer = await client.send(request, stream=True)
             except httpx.ConnectError:
                 continue
+            except httpx.ConnectTimeout:
+                missed = "timeout"
+                continue
             except httpx.HTTPError as error:
                 return Answer(
                     None, "timeout" if isinstance(error, httpx.TimeoutException) else "broken_answer"
@@ -77,7 +83,7 @@ async def _try(target: httpx.URL, addresses: list[str], headers: dict[str, str],
             # Nothing in the body of the answer is of interest, so it is not read.
             await answer.aclose()
             return Answer(answer.status_code, retry_after=_seconds(answer.headers.get("retry-after", "")))
-    return Answer(None, "no_connection")
+    return Answer(None, missed)
 
 
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "Listenwell"}

@@ -25,6 +25,8 @@ webhook = sa.Table(
     sa.Column("with_text", sa.Boolean, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("failing_since", UtcDateTime),
+    # It failed just now, or said when to come again: until then nothing is brought to it.
+    sa.Column("resting_until", UtcDateTime),
     sa.Column("disabled_reason", sa.Text),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Index(None, "tenant"),

@@ -11,6 +11,9 @@ from sqlalchemy.engine import Connection
 from service.clock import database_time
 from service.events.tables import delivery, webhook
 
+OUTAGE = timedelta(minutes=10)
+"""Failing for so long is no slip: when it is over, what waits is brought at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
@@ -87,10 +90,13 @@ def remove(conn: Connection, tenant: str, id: str) -> bool:
 
 
 def enable(conn: Connection, tenant: str, id: str) -> bool:
-    """Deliver to a webhook (again); false if there is none."""
+    """Deliver to a webhook (again), what waits for it at once; false if there is none."""
     again = webhook.update().where(*_is(tenant, id))
-    values = {"active": True, "failing_since": None, "disabled_reason": None}
-    return conn.execute(again.values(values)).rowcount == 1
+    values = {"active": True, "failing_since": None, "resting_until": None, "disabled_reason": None}
+    if conn.execute(again.values(values)).rowcount == 0:
+        return False
+    _wake(conn, id, database_time(conn))
+    return True
 
 
 def rotate(conn: Connection, tenant: str, id: str, secret: str, grace: timedelta) -> bool:
@@ -103,6 +109,12 @@ def rotate(conn: Connection, tenant: str, id: str, secret: str, grace: timedelta
     return conn.execute(webhook.update().where(*_is(tenant, id)).values(values)).rowcount == 1
 
 
+def rotated_until(conn: Connection, tenant: str, id: str) -> datetime | None:
+    """Until when the secret before the present one signs too; None if it does not any more."""
+    query = sa.select(webhook.c.old_secret_until).where(*_is(tenant, id))
+    return conn.scalar(query.where(webhook.c.old_secret_until > database_time(conn)))
+
+
 def secrets_of(conn: Connection, id: str) -> list[str]:
     """What to sign with now: the secret, and the one before it while it is still good."""
     query = sa.select(webhook.c.secret, webhook.c.old_secret, webhook.c.old_secret_until)
@@ -113,18 +125,37 @@ def secrets_of(conn: Connection, id: str) -> list[str]:
     return [row.secret, row.old_secret] if old_is_good else [row.secret]
 
 
-def succeeded(conn: Connection, id: str) -> None:
-    """It took a delivery: it is no longer failing."""
-    failing = webhook.update().where(webhook.c.id == id, webhook.c.failing_since.is_not(None))
-    conn.execute(failing.values(failing_since=None))
+def succeeded(conn: Connection, id: str, now: datetime) -> None:
+    """It took a delivery: it is no longer failing, and after an outage what waited through it is due.
+
+    Not after a single failure: an event that a receiver never takes would come back with each that it takes.
+    """
+    failing = webhook.c.id == id, webhook.c.failing_since.is_not(None)
+    since = conn.scalar(sa.select(webhook.c.failing_since).where(*failing).with_for_update())
+    if since is None:
+        return
+    conn.execute(webhook.update().where(webhook.c.id == id).values(failing_since=None, resting_until=None))
+    if now - since >= OUTAGE:
+        _wake(conn, id, now)
 
 
 def failed(conn: Connection, id: str, now: datetime) -> datetime | None:
-    """It did not take a delivery; the answer is since when it has not. Its row is locked."""
-    since = sa.func.coalesce(webhook.c.failing_since, sa.literal(now, webhook.c.failing_since.type))
+    """It did not take a delivery; the answer is since when it has not. Its row is locked.
+
+    Where nothing is waiting that failed before, nobody knows how it fared meanwhile, and it fails from now on.
+    """
+    failed_before = delivery.c.last_status.is_not(None) | delivery.c.last_error.is_not(None)
+    waits = sa.exists().where(delivery.c.webhook_id == id, delivery.c.next_at.is_not(None), failed_before)
+    this = sa.literal(now, webhook.c.failing_since.type)
+    since = sa.case((waits, sa.func.coalesce(webhook.c.failing_since, this)), else_=this)
     noted = webhook.update().where(webhook.c.id == id).values(failing_since=since)
     conn.execute(noted)
     return conn.scalar(sa.select(webhook.c.failing_since).where(webhook.c.id == id))
+
+
+def rest(conn: Connection, id: str, until: datetime) -> None:
+    """Bring it nothing before that time."""
+    conn.execute(webhook.update().where(webhook.c.id == id).values(resting_until=until))
 
 
 def disable(conn: Connection, id: str, reason: str) -> None:
@@ -139,6 +170,12 @@ def census(conn: Connection) -> dict[str, int]:
     )
     found = conn.execute(sa.select(state, sa.func.count()).group_by(state))
     return dict.fromkeys(("working", "failing", "disabled"), 0) | {name: number for name, number in found}
+
+
+def _wake(conn: Connection, id: str, now: datetime) -> None:
+    """What waits for it is due now, but for what a deliverer has in hand."""
+    waits = delivery.c.webhook_id == id, delivery.c.next_at > now, delivery.c.owner.is_(None)
+    conn.execute(delivery.update().where(*waits).values(next_at=now))
 
 
 def _is(tenant: str, id: str) -> tuple[sa.ColumnElement[bool], ...]:

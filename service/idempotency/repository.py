@@ -41,26 +41,43 @@ def keep(conn: Connection, tenant: str, key: str, status: int, body: str, commen
     )
     if conn.execute(open_.values(status=status, body=body)).rowcount == 0:
         return False
+    link(conn, tenant, key, comment_ids)
+    return True
+
+
+def body_of(conn: Connection, tenant: str, key: str) -> str | None:
+    """The answer that is kept."""
+    return conn.scalar(sa.select(idempotency.c.body).where(*_is(tenant, key)))
+
+
+def link(conn: Connection, tenant: str, key: str, comment_ids: Sequence[str]) -> None:
+    """Note which comments a reserved key's request is about, so that the erasure of one finds it."""
     rows = [{"tenant": tenant, "key": key, "comment_id": id} for id in dict.fromkeys(comment_ids)]
     if rows:
-        conn.execute(idempotency_comment.insert(), rows)
-    return True
+        conn.execute(upserter(conn)(idempotency_comment).on_conflict_do_nothing(), rows)
+
+
+def spoil(conn: Connection, tenant: str, key: str) -> None:
+    """A comment of its answer is erased: from now on the key stands for that alone."""
+    conn.execute(idempotency.update().where(*_is(tenant, key)).values(status=None, body=None, erased=True))
 
 
 def forget(conn: Connection, tenant: str, comment_ids: Sequence[str]) -> None:
     """Drop the answers that quote any of these comments. Their keys stay taken: a late retry must not bring back
-    what was erased."""
+    what was erased. The ids themselves go."""
     for start in range(0, len(comment_ids), _CHUNK):
-        quoted = sa.select(idempotency_comment.c.key).where(
+        about = (
             idempotency_comment.c.tenant == tenant,
             idempotency_comment.c.comment_id.in_(comment_ids[start : start + _CHUNK]),
         )
+        quoted = sa.select(idempotency_comment.c.key).where(*about)
         own = idempotency.c.tenant == tenant
         # In order, so that two erasures of comments in the same answers never wait for each other crosswise.
         found = sa.select(idempotency.c.key).where(own, idempotency.c.key.in_(quoted))
         keys = list(conn.scalars(found.order_by(idempotency.c.key).with_for_update()))
         dropped = idempotency.update().where(own, idempotency.c.key.in_(keys))
         conn.execute(dropped.values(status=None, body=None, erased=True))
+        conn.execute(idempotency_comment.delete().where(*about))
 
 
 def sweep(conn: Connection, before: datetime, limit: int) -> int:

@@ -61,4 +61,11 @@ job_item = sa.Table(
     sa.Column("field", sa.Text),
     sa.Column("detail", sa.Text),
     sa.Index(None, "comment_key", "job_key"),
+    # Few rows fail, and an erasure looks for their ids.
+    sa.Index(
+        None,
+        "comment_id",
+        sqlite_where=sa.text("comment_id IS NOT NULL"),
+        postgresql_where=sa.text("comment_id IS NOT NULL"),
+    ),
 )

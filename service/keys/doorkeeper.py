@@ -55,6 +55,7 @@ def needed(method: str, path: str) -> KeyScope:
     return _BY_METHOD.get(method, "write")
 
 
+_PASSED_ON = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
 _REFUSED: tuple[type[Exception], ...] = (InputError, *AWAY)
 
 
@@ -87,6 +88,7 @@ class Doorkeeper:
             await send(message)
 
         try:
+            _refuse_unseen(path_of(scope))
             caller = await self._identified(request)
             request.state.caller = caller
             await _admit(caller, scope["method"], path_of(scope))
@@ -132,8 +134,11 @@ def is_local(scope: Any) -> bool:
 
     A page of another site can have its name resolved to 127.0.0.1, and its reader's browser would then take us
     for that site; but the browser still sends that name as Host. What came by no address at all came through
-    a socket in the file system, or from within the process.
+    a socket in the file system, or from within the process. What a proxy passes on came from elsewhere, as far
+    as it says so.
     """
+    if any(name in _PASSED_ON for name, _ in scope["headers"]):
+        return False
     hosts = tuple(value for name, value in scope["headers"] if name == b"host")
     return _is_local((scope.get("server") or ("",))[0], hosts)
 
@@ -159,6 +164,12 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def _refuse_unseen(path: str) -> None:
+    """A line's end behind an address would make it another one here than for the routes, which overlook it."""
+    if any(char < " " or char == "\x7f" for char in path):
+        raise InputError("an address must not contain control characters", code="invalid_value")
 
 
 async def _admit(caller: Caller, method: str, path: str) -> None:

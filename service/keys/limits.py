@@ -6,8 +6,8 @@ limits writes nothing.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -17,6 +17,7 @@ from models.errors import InputError
 from service.database import AWAY, read, write
 from service.keys import repository
 from service.keys.key import Key
+from service.waiting import run
 
 Measure = Literal["requests", "comments"]
 _SECONDS: dict[Measure, int] = {"requests": 60, "comments": 86_400}
@@ -68,14 +69,16 @@ class Meter:
         return self._most(measure) is not None
 
     def take(self, measure: Measure, amount: int = 1) -> None:
-        """Count this much. Raises `InputError` "rate_limited" if the limit does not allow it."""
+        """Count this much. Raises `InputError` "rate_limited" if the limit does not allow it now, "too_many_comments"
+        if it never will."""
         most = self._most(measure)
         if self._engine is None or self._key is None or most is None or amount == 0:
             return
-        used, seconds = None, _SECONDS[measure]
-        if amount <= most:
-            with write(self._engine) as conn:
-                used = repository.take(conn, self._key.id, measure, amount, most=most, seconds=seconds)
+        if amount > most:
+            raise _too_many(measure, amount, most)
+        seconds = _SECONDS[measure]
+        with write(self._engine) as conn:
+            used = repository.take(conn, self._key.id, measure, amount, most=most, seconds=seconds)
         if used is None:
             with read(self._engine) as conn:
                 used = repository.usage(conn, self._key.id, measure, seconds=seconds)
@@ -100,13 +103,13 @@ class Meter:
         except AWAY as error:
             log.warning("key %s: %s stay counted: %s", self._key.id, measure, type(error).__name__)
 
-    @contextmanager
-    def unless_refused(self, measure: Measure) -> Iterator[None]:
+    @asynccontextmanager
+    async def unless_refused(self, measure: Measure) -> AsyncIterator[None]:
         """Give back what was taken if the block raises, whatever it is: the request is not answered then."""
         try:
             yield
         except BaseException:
-            self.give_back(measure)
+            await run(lambda: self.give_back(measure), aside=self.limits(measure))
             raise
 
     def _most(self, measure: Measure) -> int | None:
@@ -145,6 +148,13 @@ class Quota:
 
 def _standing(most: int, usage: repository.Usage) -> Standing:
     return Standing(most, max(0, most - usage.used), max(1, usage.ends_in))
+
+
+def _too_many(measure: Measure, amount: int, most: int) -> InputError:
+    return InputError(
+        f"{amount:,} {measure} are more than this key's {most:,} {measure} {_WINDOW[measure]}: send fewer at a time",
+        code="too_many_comments",
+    )
 
 
 def _refused(measure: Measure, amount: int, standing: Standing) -> InputError:

@@ -135,7 +135,9 @@ def usage(conn: Connection, key_id: str, measure: str, *, seconds: int) -> Usage
             key_usage.c.key_id == key_id, key_usage.c.measure == measure
         )
     ).first()
-    return Usage(*row) if row is not None and row[1] > 0 else Usage(0, seconds)
+    if row is not None and row[1] > 0:
+        return Usage(*row)
+    return Usage(0, conn.execute(sa.select(seconds - now % seconds)).scalar_one())
 
 
 def secret(conn: Connection, name: str) -> str:

@@ -38,6 +38,8 @@ def erase_comment(conn: Connection, tenant: str, id: str, actor: str, *, if_matc
     if has_readers:
         audit.bury(conn, tenant, "comment", id)
     if not repository.delete(conn, tenant, id):
+        # A row that could not be stored may be known by it.
+        audit.unname(conn, tenant, [id])
         return False
     _follow(conn, tenant, [id], "comment", id, actor)
     return True
@@ -78,5 +80,6 @@ def _follow(
         return
     outbox.deleted(conn, tenant, ids, what)
     answers.forget(conn, tenant, ids)
+    audit.unname(conn, tenant, ids)
     hashed = None if subject is None else audit.hash_of(conn, subject)
     audit.add_line(conn, tenant, AuditLine(database_time(conn), what, hashed, len(ids), actor))

@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -88,6 +88,14 @@ def anything_buried(conn: Connection, tenant: str, since: datetime) -> bool:
     """Whether anything was erased at that time or later that had to be remembered."""
     mine = (tombstone.c.tenant == tenant) & (tombstone.c.at >= since)
     return conn.execute(sa.select(sa.literal(1)).where(mine).limit(1)).first() is not None
+
+
+def unname(conn: Connection, tenant: str, ids: Sequence[str]) -> None:
+    """Take these comments' ids out of the errors of jobs that have read them."""
+    theirs = job_item.c.job_key.in_(sa.select(job.c.key).where(job.c.tenant == tenant))
+    for chunk in chunks(list(ids)):
+        named = job_item.c.comment_id.in_(chunk)
+        conn.execute(job_item.update().where(named, theirs).values(comment_id=None))
 
 
 def forget_tombstones(conn: Connection) -> None:

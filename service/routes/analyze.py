@@ -33,19 +33,16 @@ Include = Annotated[
 async def analyze(request: Request, parts: Given, who: Who, body: Body, include: Include = None) -> Response:
     """Only `text` is needed. A bad comment becomes an error of its own and the others are answered."""
     large, limited = len(body) > SMALL, who.meter.limits("comments")
-    try:
+    async with who.meter.unless_refused("comments"):
         judged = await run(lambda: _judged(parts, who, body), aside=large or limited)
-        analyses = await _tagged(request, parts, judged.comments, all_labels=include == "all_labels")
+        analyses = await tagged(request, parts, judged.comments, all_labels=include == "all_labels")
         return await run(lambda: _answer(judged.results(analyses)), aside=large)
-    except BaseException:
-        # As `Meter.unless_refused` does, which would have everybody wait for the database.
-        await run(lambda: who.meter.give_back("comments"), aside=limited)
-        raise
 
 
-async def _tagged(
-    request: Request, parts: Parts, comments: list[models.Comment], *, all_labels: bool
+async def tagged(
+    request: Request, parts: Parts, comments: list[models.Comment], *, all_labels: bool = False
 ) -> list[models.Analysis]:
+    """What the model says, for as long as the client waits for it."""
     if not comments:
         return []
     with watched(len(comments)) as span:

@@ -2,27 +2,34 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 
 import models
 from service import instruments, repository
-from service.analyse import Results
+from service.analyse import Begun
 from service.answers import CommentOut, CommentPage, Deleted, Taken, comment_json, json_answer
 from service.body import Body, comments_in
 from service.database import read, write
 from service.etags import etag, matches
-from service.idempotency.once import IdempotencyKey, answer_once
+from service.idempotency import once
+from service.idempotency.once import IdempotencyKey
+from service.intake import names_in
+from service.keys.access import Caller
 from service.listing import MAX_QUERY, Empathy, Filters
 from service.openapi import COMMENTS_BODY
 from service.privacy.erasing import erase_comment, erase_customer
 from service.problems import documented
-from service.routes.given import Given, Range, Who, label
+from service.routes.analyze import tagged
+from service.routes.given import Given, Parts, Range, Who, label
 from service.routes.given import Query as Asked
+from service.waiting import storing
 
 router = APIRouter(prefix="/v1/comments", tags=["comments"])
 MAX_LIMIT = 200
+REPLAYED = {"Idempotency-Replayed": "true"}
 
 IfNoneMatch = Annotated[
     str | None, Header(alias="If-None-Match", description="An `ETag`: answers 304 if it is still the same.")
@@ -77,25 +84,47 @@ class CustomerWanted(Asked):
     openapi_extra=COMMENTS_BODY,
     summary="Tag and store comments",
 )
-def take_comments(parts: Given, who: Who, body: Body, key: IdempotencyKey = None) -> Response:
+async def take_comments(
+    request: Request, parts: Given, who: Who, body: Body, key: IdempotencyKey = None
+) -> Response:
     """One transaction a comment. The same id with the same content again is a replay, with other content a
     replacement; nothing is counted twice. An answer that an `Idempotency-Key` brought back says so with
     `Idempotency-Replayed: true`."""
+    async with who.meter.unless_refused("comments"):
+        begun = await run_in_threadpool(_begun, parts, who, body, key)
+        if isinstance(begun, str):
+            return _json(begun, REPLAYED)
+        analyses = await tagged(request, parts, begun.comments)
+        return await storing(lambda: _stored(parts, who, key, begun, analyses))
+
+
+def _begun(parts: Parts, who: Caller, body: bytes, key: str | None) -> Begun | str:
+    """What is to be tagged, or the answer that was kept, which costs nothing."""
     items = comments_in(body, max_batch=parts.settings.max_batch)
+    if key is not None:
+        ids = names_in(item.get("id") for item in items if isinstance(item, dict))
+        if (kept := once.begin(parts.engine, who.tenant, key, body, ids)) is not None:
+            return kept
+    who.meter.take("comments", len(items))
+    return parts.desk.begin(items, tenant=who.tenant)
 
-    def record() -> Results:
-        # Here, for an answer that was kept costs nothing.
-        who.meter.take("comments", len(items))
-        results = parts.desk.record(items, tenant=who.tenant)
-        instruments.count("comments", results.results, len(results.errors))
-        return results
 
-    with who.meter.unless_refused("comments"):
-        if key is None:
-            return json_answer(record().to_dict())
-        answer, kept = answer_once(parts.engine, who.tenant, key, body, record)
-    headers = {"Idempotency-Replayed": "true"} if kept else {}
-    return Response(answer, media_type="application/json", headers=headers)
+def _stored(
+    parts: Parts, who: Caller, key: str | None, begun: Begun, analyses: list[models.Analysis]
+) -> Response:
+    results = parts.desk.finish(begun, analyses)
+    instruments.count("comments", results.results, len(results.errors))
+    if key is None:
+        return json_answer(results.to_dict())
+    answer, replayed = once.end(parts.engine, who.tenant, key, results)
+    if not replayed:
+        return _json(answer)
+    who.meter.give_back("comments")
+    return _json(answer, REPLAYED)
+
+
+def _json(text: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(text, media_type="application/json", headers=headers)
 
 
 @router.get(

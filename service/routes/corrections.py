@@ -14,9 +14,10 @@ from service.corrections.correction import read_correction
 from service.database import read, write
 from service.etags import etag
 from service.idempotency.once import IdempotencyKey, answer_once
+from service.intake import names_in
 from service.openapi import CORRECTION_BODY
 from service.problems import documented
-from service.routes.comments import MAX_LIMIT, IfMatch
+from service.routes.comments import MAX_LIMIT, REPLAYED, IfMatch
 from service.routes.given import Given, Who
 from service.routes.given import Query as Asked
 
@@ -68,16 +69,21 @@ def correct_comment(
     """
     new = read_correction(json_in(body), parts.model.taxonomy, who.name)
 
+    headers: dict[str, str] = {}
+
     def work() -> _Answer:
         with write(parts.engine) as conn:
-            return _Answer(correct(conn, who.tenant, id, new, if_match=if_match))
+            done = _Answer(correct(conn, who.tenant, id, new, if_match=if_match))
+        headers["ETag"] = done.etag
+        return done
 
     if key is None:
-        done = work()
-        return JSONResponse(done.to_dict(), headers={"ETag": done.etag})
+        return JSONResponse(work().to_dict(), headers=headers)
     # The same words of another comment are another request.
-    answer, kept = answer_once(parts.engine, who.tenant, key, f"{id}\n".encode() + body, work)
-    headers = {"Idempotency-Replayed": "true"} if kept else {}
+    about = f"{id}\n".encode() + body
+    answer, kept = answer_once(parts.engine, who.tenant, key, about, work, names_in([id]))
+    if kept:
+        headers = REPLAYED
     return Response(answer, media_type="application/json", headers=headers)
 
 

@@ -34,9 +34,16 @@ class Parts:
 
 
 async def parts_of(request: Request) -> Parts:
-    """The parts of the application that answers. Raises `InputError` for an address that no database can hold."""
+    """The parts of the application that answers.
+
+    Raises `InputError` for an address that no database can hold, or with a parameter twice: none takes several
+    values, and one of them would go unheard.
+    """
     if "\0" in request.url.path or b"%00" in request.scope["query_string"]:
         raise models.InputError("an address must not contain the character U+0000", code="invalid_value")
+    if len(names := [name for name, _ in request.query_params.multi_items()]) > len(set(names)):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise models.InputError(f"{ascii(twice)[1:-1][:80]}: was given more than once", code="invalid_value")
     parts: Parts = request.app.state.parts
     return parts
 

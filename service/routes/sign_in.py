@@ -44,7 +44,7 @@ def sign_in(parts: Given, request: Request, body: Body) -> Response:
         httponly=True,
         samesite="strict",
         # On plain HTTP a browser would not send it back.
-        secure=request.url.scheme == "https",
+        secure="https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "")),
     )
     return answer
 

@@ -75,7 +75,7 @@ def test_a_sentence_is_a_span_without_blanks_around() -> None:
 
 
 SIGNS = [" ", ",", ", ", ".", ". ", "...a", "!", ".'", "\t", " \n", " • ", " x," + " " * 500]
-WORDS = ["ok. ", "e.g. ", "ab.Cd", "a b; ", "a - b ", "I but ", "a b c, and ", "although "]
+WORDS = ["ok. ", "e.g. ", "ab.Cd", ";", "a;", "-.;", "a b; ", "a - b ", "I but ", "a b c, and ", "although "]
 
 
 @pytest.mark.parametrize("part", SIGNS + WORDS)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -18,6 +19,7 @@ from sqlalchemy import Engine
 from models import InputError
 from service import rollup_repository, tables
 from service.database import alembic_config, glance, migrate, newest_revision, open_engine, read, write
+from service.turns import Turns
 from tests.databases import Databases, PostgresServer
 
 ROOT = Path(__file__).parents[2]
@@ -211,3 +213,27 @@ def test_the_newest_migration_is_where_alembic_would_go(engine: sa.Engine) -> No
     with read(engine) as conn:
         heads = ScriptDirectory.from_config(alembic_config(conn)).get_heads()
     assert heads == [newest_revision()]
+
+
+def test_writers_get_their_turn_in_the_order_in_which_they_came() -> None:
+    turns, order = Turns(), list[int]()
+    with turns.take(1) as own:
+        assert own
+        with turns.take(0.01) as late:
+            assert not late, "it waits no longer than that"
+
+        def wait(number: int) -> None:
+            with turns.take(20):
+                order.append(number)
+
+        threads = [threading.Thread(target=wait, args=(number,)) for number in range(5)]
+        for number, thread in enumerate(threads):
+            thread.start()
+            deadline = time.monotonic() + 10
+            while len(turns._waiting) <= number and time.monotonic() < deadline:
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join(10)
+    assert order == [0, 1, 2, 3, 4]
+    with turns.take(0) as own:
+        assert own

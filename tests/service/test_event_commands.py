@@ -71,6 +71,8 @@ def test_a_webhooks_life(receiver: Receiver) -> None:
     rotated = run("webhooks", "rotate", id, "--grace", "1").stdout.split()[-1]
     assert rotated.startswith("whsec_")
     assert rotated != secret
+    assert "rotation_under_way" in run("webhooks", "rotate", id).stderr
+    assert run("webhooks", "rotate", id, "--grace", "0").exit_code == 0
     assert run("webhooks", "enable", id).exit_code == 0
     assert run("webhooks", "remove", id, "--tenant", "other").exit_code == 2
     assert run("webhooks", "remove", id).exit_code == 0

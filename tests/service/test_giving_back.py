@@ -1,5 +1,6 @@
 """What a request costs that is not answered, or was before: nothing of the key's comments a day."""
 
+import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -62,8 +63,13 @@ def test_only_comments_are_given_back_of_a_request_that_is_refused(engine: sa.En
     meter = Meter(engine, key_of(engine, comments_per_day=5, requests_per_minute=9))
     meter.take("requests")
     meter.take("comments", 2)
-    with pytest.raises(sa.exc.OperationalError), meter.unless_refused("comments"):
-        raises()
+
+    async def refused() -> None:
+        async with meter.unless_refused("comments"):
+            raises()
+
+    with pytest.raises(sa.exc.OperationalError):
+        asyncio.run(refused())
     with read(engine) as conn:
         query = sa.select(key_usage.c.measure, key_usage.c.count)
         counted = {measure: count for measure, count in conn.execute(query)}
@@ -159,7 +165,7 @@ def test_an_answer_that_could_not_be_kept_costs_nothing(
 ) -> None:
     client, engine = limited
     with monkeypatch.context() as gone:
-        gone.setattr(once, "_keep", raises)
+        gone.setattr(once.answers, "keep", raises)
         assert post(client, **{"Idempotency-Key": "k"}).status_code == 503
     again = post(client, **{"Idempotency-Key": "k"}).json()["results"]
     assert [result["outcome"] for result in again] == ["replayed", "replayed"]

@@ -177,7 +177,7 @@ def test_an_erased_comment_leaves_the_metrics(client: TestClient) -> None:
     assert metrics(client)["n"] == 0
 
 
-@pytest.mark.parametrize("query", ["", "?customer_id=", "?customer=u_1"])
+@pytest.mark.parametrize("query", ["", "?customer_id=", "?customer=u_1", "?customer_id=u_1&customer_id=u_2"])
 def test_nothing_is_erased_unless_a_customer_is_named(client: TestClient, query: str) -> None:
     post(client, LATE)
     assert client.delete(f"/v1/comments{query}").status_code == 422

@@ -93,6 +93,16 @@ def test_each_scope_opens_its_calls_and_no_other(
                 assert answer.json()["code"] == "forbidden"
 
 
+@pytest.mark.parametrize("path", ["/metrics%0A", "/v1/comments/c1%0A", "/v1/comments/c1%7F"])
+def test_an_address_that_routes_read_as_another_is_refused(
+    client: TestClient, engine_of: sa.Engine, path: str
+) -> None:
+    client.post("/v1/comments", json={"comments": [COMMENT | {"id": "c1"}]})
+    for scope in ("read", "admin"):
+        answer = client.get(path, headers=bearer(make_key(engine_of, scope)))
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_value")
+
+
 def test_what_a_call_needs_unless_it_is_listed() -> None:
     assert needed("PUT", "/v1/anything") == "write"
     assert needed("DELETE", "/v1/anything") == "admin"
@@ -196,6 +206,12 @@ def test_without_keys_only_this_machine_is_answered(
     assert is_local({"server": server, "headers": [(b"host", host.encode())]}) is local
 
 
+@pytest.mark.parametrize("header", ["forwarded", "x-forwarded-for", "x-real-ip"])
+def test_what_a_proxy_passes_on_is_not_of_this_machine(header: str) -> None:
+    headers = [(b"host", b"127.0.0.1:3000"), (header.encode(), b"203.0.113.5")]
+    assert not is_local({"server": ("127.0.0.1", 3000), "headers": headers})
+
+
 def test_without_keys_another_address_is_told_to_make_one(tmp_path: Path, pipeline: models.Pipeline) -> None:
     settings = Settings(model="weightless", database_url=f"sqlite:///{tmp_path / 'a.db'}")
     app = create_app(settings, pipeline.analyze)
@@ -245,6 +261,17 @@ class TestCommands:
         kept = b"".join(file.read_bytes() for file in database.parent.glob("keys.db*"))
         for text in (key, new, newest):
             assert text.split("_", 2)[2].encode() not in kept
+
+    def test_no_rotation_ends_a_secret_before_its_time(self, pipeline: models.Pipeline) -> None:
+        key = self.run("create", "--name", "n", "--scope", "read").strip()
+        id = key.split("_")[1]
+        self.run("rotate", id)  # and what it printed is lost
+        with pytest.raises(models.InputError, match="rotated already") as caught:
+            CliRunner().invoke(keys, ["rotate", id], catch_exceptions=False)
+        assert caught.value.code == "rotation_under_way"
+        assert self.status(key, pipeline) == 200
+        newest = self.run("rotate", id, "--grace", "0").strip()
+        assert [self.status(one, pipeline) for one in (key, newest)] == [401, 200]
 
     def test_what_is_not_there_cannot_be_changed(self) -> None:
         for words in (["revoke", "nobody"], ["rotate", "nobody"]):

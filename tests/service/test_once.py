@@ -85,10 +85,10 @@ def test_two_at_once_get_the_work_done_and_one_answer_stays(engine: Engine, desk
         answer_once(engine, "default", "k", b"request", lambda: desk.record([COMMENT]))
         return desk.record([COMMENT])
 
-    _, kept = answer_once(engine, "default", "k", b"request", another_comes_between)
-    answer, again = answer_once(engine, "default", "k", b"request", Results)
-    assert (kept, again) == (False, True)
-    assert '"outcome":"created"' in answer
+    first = answer_once(engine, "default", "k", b"request", another_comes_between)
+    assert first == answer_once(engine, "default", "k", b"request", Results)
+    assert first[1]
+    assert '"outcome":"created"' in first[0]
 
 
 def test_what_may_succeed_next_time_is_not_kept(engine: Engine) -> None:
@@ -141,6 +141,39 @@ def test_a_comment_erased_while_its_answer_is_made_is_not_kept_in_it(engine: Eng
 
     answer_once(engine, "default", "k", b"r", erased_meanwhile)
     assert [row.body for row in rows(engine, idempotency)] == [None]
+
+    with pytest.raises(models.InputError, match="erased since"):
+        answer_once(engine, "default", "k", b"r", Results)
+
+
+@pytest.mark.parametrize("said", ["c1", "nobody"])
+def test_what_was_erased_stays_so_where_the_first_answer_was_lost(
+    engine: Engine, desk: Desk, said: str
+) -> None:
+    def crashes() -> Results:
+        desk.record([COMMENT])
+        raise KeyboardInterrupt
+
+    def ask(work: Any) -> tuple[str, bool]:
+        return answer_once(engine, "default", "k", b"r", work, [said])
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(crashes)
+    with write(engine) as conn:
+        erase_customer(conn, "default", "u1", "test")
+    if said == "nobody":
+        assert ask(Results) == ('{"results":[],"errors":[]}', False)
+        return
+    with pytest.raises(models.InputError, match="erased since"):
+        ask(Results)
+    assert rows(engine, idempotency_comment) == []
+
+
+def test_an_id_that_cannot_be_one_is_told_and_not_stored(client: TestClient) -> None:
+    odd = [{"id": id, "text": "fine"} for id in ("x" * 129, "", "a\0b", 7, None, "good")]
+    answer = post(client, *odd, "no object")
+    assert [one["id"] for one in answer.json()["results"]] == ["good"]
+    assert len(answer.json()["errors"]) == 6
 
 
 def test_a_late_retry_does_not_bring_back_what_was_erased(client: TestClient) -> None:

@@ -101,6 +101,20 @@ def wait_until_done(job: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("after", [0.0, 0.2])
+def test_it_stops_at_once_where_it_has_only_just_begun(tmp_path: Path, after: float) -> None:
+    command = [sys.executable, "-m", "models.command", "serve", "--port", str(free_port()), "--workers", "2"]
+    environment = environment_of(tmp_path)
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL) as process:
+        while len(psutil.Process(process.pid).children()) < 2:
+            time.sleep(0.002)
+        time.sleep(after)
+        process.send_signal(signal.SIGTERM)
+        # A child that took it for somebody else's would be killed after half a minute.
+        assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
 def test_what_a_killed_launcher_leaves_behind_ends_and_frees_the_port(tmp_path: Path) -> None:
     port = free_port()

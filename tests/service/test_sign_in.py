@@ -70,6 +70,13 @@ def test_over_https_the_cookie_is_secure(tmp_path: Path, pipeline: models.Pipeli
         assert client.get("/").status_code == 200
 
 
+def test_behind_a_proxy_that_speaks_https_the_cookie_is_secure(
+    client: TestClient, engine_of: sa.Engine
+) -> None:
+    client.headers["x-forwarded-proto"] = "https"
+    assert "secure" in sign_in(client, make_key(engine_of, "read")).lower()
+
+
 def test_signing_out(client: TestClient, engine_of: sa.Engine) -> None:
     sign_in(client, make_key(engine_of, "read"))
     answer = client.post("/sign-out", follow_redirects=False)

@@ -1,9 +1,11 @@
 """Clients that hang up, a busy model over HTTP, and how many cores there are."""
 
 import asyncio
+import json
 import threading
+import time
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from models import Analysis, Comment
 from service import cores
 from service.app import create_app
 from service.batching import MicroBatcher
+from service.keys.access import ANYBODY
+from service.routes.comments import take_comments
 from service.settings import Settings
 from service.waiting import unless_gone
 
@@ -74,6 +78,59 @@ def test_a_busy_model_is_a_503_that_says_when_to_come_again(
         free.set()
         assert all(future.result(20) for future in waiting)
         assert client.post("/v1/analyze", json={"comments": [{"text": "Now."}]}).status_code == 200
+
+
+def test_a_crowd_that_stores_keeps_no_reader_out(
+    tmp_path: Path, pipeline: models.Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, queued, submit = threading.Event(), [], MicroBatcher.submit
+
+    def counted(self: MicroBatcher, comments: Sequence[Comment], *, all_labels: bool = False) -> Any:
+        queued.append(len(comments))
+        return submit(self, comments, all_labels=all_labels)
+
+    monkeypatch.setattr(MicroBatcher, "submit", counted)
+
+    def tagger(comments: Sequence[Comment], *, all_labels: bool = False) -> list[Analysis]:
+        assert free.wait(20)
+        return pipeline.analyze(comments, all_labels=all_labels)
+
+    settings = Settings(model="weightless", database_url=f"sqlite:///{tmp_path / 'a.db'}")
+    app = create_app(settings, tagger)
+    with TestClient(app) as client, ThreadPoolExecutor(61) as crowd:
+
+        def send(number: int) -> int:
+            item = {"id": f"c{number}", "text": f"The app crashes, {number}."}
+            return client.post("/v1/comments", json={"comments": [item]}).status_code
+
+        sent = [crowd.submit(send, number) for number in range(60)]
+        deadline = time.monotonic() + 10
+        while len(queued) < 60 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        reader = crowd.submit(client.get, "/v1/touchpoints")
+        try:
+            assert reader.result(10).status_code == 200
+        finally:
+            free.set()
+        assert {one.result(30) for one in sent} == {200}
+
+
+def test_what_nobody_waits_for_is_not_stored(tmp_path: Path, pipeline: models.Pipeline) -> None:
+    free = threading.Event()
+
+    def tagger(comments: Sequence[Comment], *, all_labels: bool = False) -> list[Analysis]:
+        assert free.wait(20)
+        return pipeline.analyze(comments, all_labels=all_labels)
+
+    settings = Settings(model="weightless", database_url=f"sqlite:///{tmp_path / 'a.db'}")
+    app = create_app(settings, tagger)
+    with TestClient(app) as client:
+        body = json.dumps({"comments": [{"id": "a", "text": "The app crashes."}]}).encode()
+        with pytest.raises(models.InputError) as caught:
+            asyncio.run(take_comments(asked("http.disconnect"), app.state.parts, ANYBODY, body))
+        assert caught.value.code == "client_disconnected"
+        free.set()
+        assert client.get("/v1/comments/a").status_code == 404
 
 
 def test_cores_are_those_of_the_process_or_of_its_container(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Signatures, addresses and certificates: what one delivery must and must not do."""
 
 import shutil
+import socket
 import ssl
 import subprocess
 from ipaddress import ip_address
@@ -31,6 +32,7 @@ def test_the_signature_is_the_conventions_own_example() -> None:
         *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),
         *("224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1"),
         *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::a00:1", "64:ff9b::7f00:1"),
+        *("::127.0.0.1", "::ffff:0:10.0.0.1", "fec0::1", "192.88.99.1"),
     ],
 )
 def test_addresses_that_are_not_public(address: str) -> None:
@@ -115,3 +117,22 @@ def test_a_name_is_looked_up_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -
     said = sending.post("https://xn--strae-oqa.de/hook", {}, b"", allow_private=False)
     assert (asked, said.error) == (["xn--strae-oqa.de"], "unresolvable_host")
     assert sending.post("https://xn--/", {}, b"", allow_private=False).error == "unresolvable_host"
+
+
+def test_an_address_that_swallows_what_is_sent_leaves_time_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sending, "SECONDS", 2.0)
+    with receiving() as receiver, socket.socket() as deaf:
+        deaf.bind(("127.0.0.2", receiver.server_port))
+        deaf.listen(0)
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:  # its queue is full: who comes now is not answered
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.2", receiver.server_port))
+        monkeypatch.setattr(sending, "resolve", lambda *_, **__: ["127.0.0.2", "127.0.0.1"])
+        assert sending.post(receiver.url, {}, b"{}", allow_private=True) == sending.Answer(204)
+        monkeypatch.setattr(sending, "resolve", lambda *_, **__: ["127.0.0.2"])
+        assert sending.post(receiver.url, {}, b"{}", allow_private=True) == sending.Answer(None, "timeout")
+        for one in waiting:
+            one.close()

@@ -76,6 +76,7 @@ def make_due(engine: Engine) -> None:
     with write(engine) as conn:
         waiting = delivery.update().where(delivery.c.next_at.is_not(None))
         conn.execute(waiting.values(next_at=database_time(conn)))
+        conn.execute(webhook.update().values(resting_until=None))
 
 
 def age(engine: Engine, table: sa.Table, column: str, by: timedelta) -> None:
@@ -187,6 +188,9 @@ def test_a_receiver_that_fails_is_asked_once_and_not_for_every_event(
     desk.record([{"id": str(i), "text": "fine"} for i in range(6)])
     deliver_due(engine)
     assert len(receiver.got) == 1
+    for _ in range(3):
+        assert deliver_due(engine) == 0
+    assert len(receiver.got) == 1, "nor is it for the next event, a moment later"
     receiver.status = 200
     make_due(engine)
     assert deliver_due(engine) == 6
@@ -198,6 +202,31 @@ def test_a_receiver_may_say_when_to_come_again(engine: Engine, desk: Desk, recei
     desk.record([COMMENT])
     deliver_due(engine)
     assert the_delivery(engine).next_at > datetime.now(UTC) + timedelta(seconds=590)
+    receiver.status = 200
+    desk.record([COMMENT | {"id": "c2"}])
+    assert deliver_due(engine) == 0, "which holds for whatever there is to tell"
+
+
+@pytest.mark.parametrize("how", ["enabled", "recovered", "a slip"])
+def test_after_an_outage_what_waits_need_not_wait_for_its_hour(
+    engine: Engine, desk: Desk, receiver: Receiver, how: str
+) -> None:
+    id, _ = add(engine, receiver.url)
+    receiver.status = 503
+    desk.record([COMMENT])
+    deliver_due(engine)
+    age(engine, delivery, "next_at", -timedelta(hours=11))
+    receiver.status = 200
+    if how == "enabled":
+        with write(engine) as conn:
+            assert webhook_repository.enable(conn, "default", id)
+        assert deliver_due(engine) == 1
+        return
+    age(engine, webhook, "resting_until", timedelta(hours=1))
+    age(engine, webhook, "failing_since", timedelta(hours=1) if how == "recovered" else timedelta())
+    desk.record([COMMENT | {"id": "c2"}])
+    # An event that is refused time after time must not come back with each that is taken.
+    assert deliver_due(engine) == (2 if how == "recovered" else 1)
 
 
 def test_redirects_are_not_followed(engine: Engine, desk: Desk, receiver: Receiver) -> None:
@@ -281,6 +310,48 @@ def test_after_three_days_an_event_is_given_up_and_its_webhook_disabled(
     found = the_webhook(engine, id)
     assert not found.active
     assert found.disabled_reason == "nothing was taken for 3 days, last: HTTP 500"
+
+
+def test_an_old_failure_does_not_disable_at_a_new_one(engine: Engine, desk: Desk, receiver: Receiver) -> None:
+    id, _ = add(engine, receiver.url)
+    receiver.status = 503
+    desk.record([COMMENT])
+    deliver_due(engine)
+    with write(engine) as conn:  # it was given up
+        conn.execute(delivery.update().values(next_at=None))
+    age(engine, webhook, "failing_since", timedelta(weeks=3))
+    age(engine, webhook, "resting_until", timedelta(weeks=3))
+    desk.record([COMMENT | {"id": "c2"}])
+    deliver_due(engine)
+    assert len(receiver.got) == 2
+    found = the_webhook(engine, id)
+    assert found.active
+    assert found.failing_since is not None
+    assert found.failing_since > datetime.now(UTC) - timedelta(minutes=1)
+
+
+def test_the_last_attempt_comes_when_three_days_are_over(
+    engine: Engine, desk: Desk, receiver: Receiver
+) -> None:
+    id, _ = add(engine, receiver.url)
+    receiver.status = 503
+    desk.record([COMMENT])
+    deliver_due(engine)
+    nearly = timedelta(days=2, hours=20)
+    age(engine, event, "created_at", nearly)
+    age(engine, webhook, "failing_since", nearly)
+    with write(engine) as conn:
+        conn.execute(delivery.update().values(attempts=11))
+    make_due(engine)
+    deliver_due(engine)
+    now = datetime.now(UTC)
+    assert now + timedelta(hours=3.9) < the_delivery(engine).next_at < now + timedelta(hours=4.1)
+    age(engine, event, "created_at", timedelta(hours=4.1))
+    age(engine, webhook, "failing_since", timedelta(hours=4.1))
+    make_due(engine)
+    deliver_due(engine)
+    assert the_delivery(engine).next_at is None
+    assert not the_webhook(engine, id).active
 
 
 def test_waits_grow_to_half_a_day_and_span_three_days() -> None:

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,18 @@ def test_a_damaged_part_is_named(parts: Parts) -> None:
     parts.folder.write("analyses-00001.parquet", b"PAR1, or so")
     with pytest.raises(models.InputError, match=r"analyses-00001\.parquet: is damaged; remove it"):
         parts.analyses(1)
+    comments = [(place, models.Comment(f"Nobody fixed bill {place}.")) for place in range(20)]
+    parts.write_comments(2, comments)
+    whole = parts.folder.read("comments-00002.parquet")
+    for place in range(4, len(whole), 7):
+        parts.folder.write(
+            "comments-00002.parquet", whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :]
+        )
+        with suppress(models.InputError):
+            assert parts.comments(2) == comments
+    parts.folder.write("plan.json", b"")
+    with pytest.raises(models.InputError, match=r"plan\.json: is damaged"):
+        parts.plan()
 
 
 @pytest.mark.parametrize(("workers", "rows"), [(1, 64), (2, 64), (64, 64)])

@@ -20,9 +20,10 @@ import models
 from service.app import create_app
 from service.commands.backfill import backfill
 from service.commands.jobs import jobs as jobs_command
-from service.database import write
+from service.database import read, write
 from service.jobs import storage
 from service.jobs.tables import job as job_table
+from service.jobs.tables import job_item
 from service.jobs.worker import Worker, clear
 from service.settings import Settings
 from tests.service.jobs.conftest import at_most, jsonl
@@ -259,3 +260,22 @@ def test_an_erased_comments_id_is_in_no_list_of_errors(
         conn.execute(job_table.update().values(rejects_until=None))
     clear(engine_of, settings)
     assert [one["id"] for one in client.get(f"{url}/errors").json()["errors"]] == [None, "n2"]
+
+
+@pytest.mark.parametrize("kept", [0, 7])
+@pytest.mark.parametrize("how", ["comment", "customer"])
+def test_erased_ids_are_in_no_error_of_an_ended_job(
+    client: TestClient, sent: Any, engine_of: sa.Engine, how: str, kept: int
+) -> None:
+    row = {"id": "n1", "text": "fine", "customer_id": "u1"}
+    url = sent(jsonl([row, row, {"id": "n2", "text": 7}]))
+    if not kept:
+        with write(engine_of) as conn:
+            conn.execute(job_table.update().values(rejects_until=None))
+    client.delete("/v1/comments/n1" if how == "comment" else "/v1/comments?customer_id=u1")
+    assert client.delete("/v1/comments/n2").status_code == 404
+    assert [one["id"] for one in client.get(f"{url}/errors").json()["errors"]] == [None, None]
+    with read(engine_of) as conn:
+        assert not conn.scalars(
+            sa.select(job_item.c.comment_id).where(job_item.c.comment_id.is_not(None))
+        ).all()
