@@ -162,19 +162,27 @@ def _note(conn: Connection, claimed: Claimed, answer: Answer) -> None:
     since = webhook_repository.failed(conn, claimed.webhook_id, now)
     if since is None:  # the webhook was removed meanwhile
         return
-    wait = backoff(claimed.attempts)
     last = _last_moment(claimed, since)
     if now < last:
-        values["next_at"] = min(now + timedelta(seconds=max(wait, answer.retry_after)), last)
+        wait = max(backoff(claimed.attempts), answer.retry_after)
+        values["next_at"] = min(now + timedelta(seconds=wait), last)
     delivery_repository.finish(conn, claimed, values)
-    # Other events are no reason to ask it again at once, the longer it fails the less.
-    rest = min(max(wait, (now - since).total_seconds()), _LONGEST_REST)
-    webhook_repository.rest(conn, claimed.webhook_id, now + timedelta(seconds=max(rest, answer.retry_after)))
+    webhook_repository.rest(conn, claimed.webhook_id, now + _rest(answer, now - since))
     log.warning("webhook %s did not take event %s: %s", claimed.webhook_id, claimed.event_id, answer)
     if answer.status == 410:
         _disable(conn, claimed, "it answered 410 Gone")
     elif since <= now - GIVE_UP:
         _disable(conn, claimed, f"nothing was taken for {GIVE_UP.days} days, last: {answer}")
+
+
+def _rest(answer: Answer, failing: timedelta) -> timedelta:
+    """How long other events, too, are no reason to ask it again: the longer it has been failing the longer.
+
+    One that answers well may refuse a single event, and take the next.
+    """
+    refuses = answer.status is not None and answer.status < 500 and answer.status not in (408, 429)
+    seconds = min(max(0.0 if refuses else _FIRST, failing.total_seconds()), _LONGEST_REST)
+    return timedelta(seconds=max(seconds, answer.retry_after))
 
 
 def _last_moment(claimed: Claimed, since: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """`/v1/comments`: take in, read, drill down, erase."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -91,7 +92,9 @@ async def take_comments(
     replacement; nothing is counted twice. An answer that an `Idempotency-Key` brought back says so with
     `Idempotency-Replayed: true`."""
     async with who.meter.unless_refused("comments"):
-        begun = await run_in_threadpool(_begun, parts, who, body, key)
+        writes = key is not None or who.meter.limits("comments")
+        begin = partial(_begun, parts, who, body, key)
+        begun = await (storing(begin) if writes else run_in_threadpool(begin))
         if isinstance(begun, str):
             return _json(begun, REPLAYED)
         analyses = await tagged(request, parts, begun.comments)

@@ -196,6 +196,16 @@ def test_a_receiver_that_fails_is_asked_once_and_not_for_every_event(
     assert deliver_due(engine) == 6
 
 
+def test_one_event_that_is_refused_holds_up_no_other(engine: Engine, desk: Desk, receiver: Receiver) -> None:
+    add(engine, receiver.url)
+    receiver.status = 422
+    desk.record([COMMENT])
+    deliver_due(engine)
+    receiver.status = 200
+    desk.record([COMMENT | {"id": "c2"}])
+    assert deliver_due(engine) == 1
+
+
 def test_a_receiver_may_say_when_to_come_again(engine: Engine, desk: Desk, receiver: Receiver) -> None:
     add(engine, receiver.url)
     receiver.status, receiver.headers = 429, {"Retry-After": "600"}
