@@ -3,6 +3,7 @@
 Two comments are alike if they share a label. Needs the rivals extra (setfit), whose own trainer does the work.
 """
 
+import random
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from evaluation.scores import Flags
 
 STEPS, PAIRS = 500, 32
 MAX_TOKENS = 128  # a pair costs two passes and their gradients
+MOST = 8_000
+"""Comments that pairs are made of: its trainer lists every pair there is, 15 GB of them for 42,000 comments."""
 
 
 def setfit_vectors(
@@ -22,15 +25,17 @@ def setfit_vectors(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Vectors of the training texts and of the others, shape (texts, 384), after tuning on the former.
 
-    `labels` has shape (train, labels). Raises `ArtifactError` if the encoder is not there.
+    `labels` has shape (train, labels). Of more than `MOST` texts, as many drawn at random make the pairs; the steps use
+    16,000 pairs in either case. Raises `ArtifactError` if the encoder is not there.
     """
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
 
     model = SetFitModel.from_pretrained(str(base_encoder_path()), multi_target_strategy="one-vs-rest")
     model.model_body.max_seq_length = MAX_TOKENS
-    data = Dataset.from_dict({"text": list(train), "label": labels.astype(int).tolist()})
-    every = len(train) * (len(train) - 1) // 2
+    drawn = sorted(random.Random(seed).sample(range(len(train)), min(MOST, len(train))))
+    data = Dataset.from_dict({"text": [train[i] for i in drawn], "label": labels[drawn].astype(int).tolist()})
+    every = len(drawn) * (len(drawn) - 1) // 2
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # Its data loader asks for pinned memory, for a GPU that need not be there.
         warnings.filterwarnings("ignore", message="'pin_memory' argument")

@@ -76,7 +76,7 @@ def read_corpus(
         part[:limit] if limit and path != production else part for path, part in zip(every, read, strict=True)
     ]
     there = _without_erased(found) if production else found
-    parts = _once(there)
+    parts = once(there)
     comments = [comment for part in parts for comment in part]
     customers = [comment.group for comment in comments]
     sides = held_out([comment.text for comment in comments], share, seed=seed, customers=customers)
@@ -97,11 +97,12 @@ def read_corpus(
 
 def _without_erased(parts: list[list[LabelledComment]]) -> list[list[LabelledComment]]:
     """Without what the last part, the store's, does not know any more of what once came from there."""
-    known = {comment.id for comment in parts[-1]}
-    return [[one for one in part if one.draw != CORRECTION or one.id in known] for part in parts]
+    # By their words too: an id may have come back with others, and the words that were erased are not to.
+    known = {(comment.id, comment.text) for comment in parts[-1]}
+    return [[one for one in part if one.draw != CORRECTION or (one.id, one.text) in known] for part in parts]
 
 
-def _once(parts: list[list[LabelledComment]]) -> list[list[LabelledComment]]:
+def once(parts: list[list[LabelledComment]]) -> list[list[LabelledComment]]:
     """Each comment in the last part that has it."""
     last = {(one.id, one.text): number for number, part in enumerate(parts) for one in part}
     return [[one for one in part if last[one.id, one.text] == number] for number, part in enumerate(parts)]

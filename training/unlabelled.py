@@ -43,13 +43,15 @@ def read_unlabelled(
     found: list[tuple[str, str, Path, Comment]] = []
     for path in paths:
         for number, entry in _entries(path):
-            text, words = entry.get("text"), _words(str(entry.get("text") or ""))
-            if not isinstance(text, str) or not isinstance(entry.get("question"), str | None):
-                raise InputError(f"{path.name}, line {number}: text: must be a string", code="invalid_texts")
-            if words and words not in seen:
+            text, question = entry.get("text"), entry.get("question")
+            if not isinstance(text, str):
+                raise _unfit(path, number, "text: must be a string")
+            if not isinstance(question, str | None):
+                raise _unfit(path, number, "question: must be a string or null")
+            if (words := _words(text)) and words not in seen:
                 seen.add(words)
                 source = str(entry.get("source") or path.name)
-                comment = Comment(text=text, question=entry.get("question"))
+                comment = Comment(text=text, question=question)
                 found.append((_order(words, draw), source, path, comment))
     taken: Counter[str] = Counter()
     chosen = []
@@ -73,11 +75,12 @@ def read_emotions(
     seen = {_words(text) for text in known}
     found: dict[int, list[tuple[str, str]]] = {NEGATIVE: [], NEUTRAL: [], POSITIVE: []}
     for number, entry in _entries(path):
-        try:
-            sides = {_SIDE_OF.get(emotion) for emotion in entry["labels"]["emotions"]}
-            text = str(entry["text"])
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path.name}, line {number}: no {error}", code="invalid_texts") from error
+        text, emotions = entry.get("text"), _emotions(entry)
+        if not isinstance(text, str):
+            raise _unfit(path, number, "text: must be a string")
+        if emotions is None:
+            raise _unfit(path, number, "labels.emotions: must be a list of strings")
+        sides = {_SIDE_OF.get(emotion) for emotion in emotions}
         side, words = sides.pop() if len(sides) == 1 else None, _words(text)
         if side is not None and words not in seen:
             found[side].append((_order(words, draw), text))
@@ -99,10 +102,7 @@ def read_opinions(path: Path, *, known: Collection[str]) -> tuple[list[Comment],
     for number, entry in _entries(path):
         text, level = entry.get("text"), entry.get("sentiment")
         if not isinstance(text, str) or type(level) is not int or level not in LEVELS:
-            raise InputError(
-                f"{path.name}, line {number}: text: must be a string, and sentiment one of {LEVELS}",
-                code="invalid_texts",
-            )
+            raise _unfit(path, number, f"text: must be a string, and sentiment one of {LEVELS}")
         if (words := _words(text)) and words not in seen:
             seen.add(words)
             comments.append(Comment(text=text))
@@ -115,10 +115,20 @@ def _entries(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             entry = json.loads(line)
         except ValueError as error:
-            raise InputError(f"{path.name}, line {number}: not JSON", code="invalid_texts") from error
+            raise _unfit(path, number, "not JSON") from error
         if not isinstance(entry, dict):
-            raise InputError(f"{path.name}, line {number}: must be an object", code="invalid_texts")
+            raise _unfit(path, number, "must be an object")
         yield number, entry
+
+
+def _emotions(entry: dict[str, Any]) -> list[str] | None:
+    labels = entry.get("labels")
+    found = labels.get("emotions") if isinstance(labels, dict) else None
+    return found if isinstance(found, list) and all(isinstance(one, str) for one in found) else None
+
+
+def _unfit(path: Path, number: int, problem: str) -> InputError:
+    return InputError(f"{path.name}, line {number}: {problem}", code="invalid_texts")
 
 
 def _words(text: str) -> str:

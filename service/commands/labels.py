@@ -12,7 +12,7 @@ from service.commands.given import read_settings, store, tenant_option
 from service.corrections.correction import MAX_ACTOR
 from service.labels import datasets, docbin, jsonl, label_studio
 from service.labels.importing import import_labels
-from service.labels.rows import Row, rows
+from service.labels.rows import Read, Row, rows
 from service.promotion.choice import choice
 
 
@@ -20,7 +20,7 @@ class Format(NamedTuple):
     """How a format is written and read, and the ending that stands for it."""
 
     write: Callable[[Path, Iterable[Row], models.Taxonomy], int]
-    read: Callable[[Path], Iterator[Row | models.CommentError]]
+    read: Callable[[Path], Iterator[Read]]
     ending: str
 
 
@@ -52,7 +52,12 @@ def export(output: Path, with_audit: bool, name: str | None, tenant: str) -> Non
     settings, form = read_settings(), _format(output, name)
     with store(settings) as engine:
         taxonomy = choice(engine, settings).about().taxonomy
-        count = form.write(output, rows(engine, tenant, taxonomy, measuring=with_audit), taxonomy)
+        try:
+            count = form.write(output, rows(engine, tenant, taxonomy, measuring=with_audit), taxonomy)
+        except OSError as error:
+            raise models.InputError(
+                f"--output: {output}: {error.strerror or error}", code="unwritable_file"
+            ) from error
     click.echo(f"{count} labelled comments")
 
 
@@ -73,7 +78,8 @@ def import_(file: Path, actor: str, name: str | None, tenant: str) -> None:
         click.echo(json.dumps(error), err=True)
     told = {"created": "taken", "replayed": "known already"}
     counts = [f"{done.outcomes[outcome]} {words}" for outcome, words in told.items()]
-    click.echo(", ".join([*counts, f"{len(done.errors)} failed"]))
+    left_out = [f"{done.left_out} older annotations left out"] if done.left_out else []
+    click.echo(", ".join([*counts, f"{len(done.errors)} failed", *left_out]))
     click.get_current_context().exit(1 if done.errors else 0)
 
 

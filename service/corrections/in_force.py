@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 GROUPS = ("issues", "strengths", "categories")
-_SIDES = {"negative": -1, "neutral": 0, "positive": 1}
+SIDES = {"negative": -1, "neutral": 0, "positive": 1}
 # Of an analysis, what counting needs beside labels and scores.
 _KEPT = ("status", "no_content", "model_version", "taxonomy_version")
 
@@ -21,10 +21,11 @@ def in_force(analysis: Mapping[str, Any], corrections: Sequence[Mapping[str, Any
     `added` and `removed` name the labels by which it differs from the model's.
     """
     labels = {g: {one["id"]: _of_model(one) for one in analysis.get(g, ())} for g in GROUPS}
-    first = {id for group in labels.values() for id in group}
+    own = {id: one for group in labels.values() for id, one in group.items()}
+    first = set(own)
     said: dict[str, Any] = {}
     for correction in corrections:
-        _put(labels, correction["labels"])
+        _put(labels, correction["labels"], own)
         said |= {name: value for name, value in correction.items() if name != "labels"}
     last = {id for group in labels.values() for id in group}
     found = {name: analysis[name] for name in _KEPT} | {g: list(labels[g].values()) for g in GROUPS}
@@ -49,13 +50,18 @@ def _of_model(mention: Mapping[str, Any]) -> dict[str, Any]:
     return {name: mention[name] for name in ("id", "theme", "probability", "evidence")} | {"by": "model"}
 
 
-def _put(labels: dict[str, dict[str, dict[str, Any]]], said: Mapping[str, Any]) -> None:
+def _put(
+    labels: dict[str, dict[str, dict[str, Any]]],
+    said: Mapping[str, Any],
+    own: Mapping[str, Mapping[str, Any]],
+) -> None:
     for id in said["remove"]:
         for group in labels.values():
             group.pop(id, None)
     for one in said["add"]:
         group = labels[one["group"]]
-        before = group.get(one["id"], {"evidence": []})
+        # Who takes back a "no" means the words that the model found, whose `own` they are.
+        before = group.get(one["id"]) or own.get(one["id"]) or {"evidence": []}
         group[one["id"]] = {
             "id": one["id"],
             "theme": one["theme"],
@@ -76,7 +82,7 @@ def _sentiment(
     if model is not None and given == model["label"]:
         # To agree with the side is not to say how strong it is.
         return {"label": given, "score": model["score"], "mixed": mixed, "by": "person"}
-    level = _SIDES.get(given, given)
+    level = SIDES.get(given, given)
     label = "negative" if level < 0 else "positive" if level > 0 else "neutral"
     return {"label": label, "score": level / 2, "mixed": mixed, "by": "person"}
 
@@ -86,8 +92,8 @@ def _empathy(
 ) -> dict[str, Any] | None:
     """Said of exactly where theme empathy is labelled, and with its sign, unless a person says a level."""
     kept = _signal(analysis, said, "empathy", 2)
-    sides = _sides_of_empathy(found)
-    if "empathy" in said or sides == _sides_of_empathy(analysis):
+    sides = sides_of_empathy(found)
+    if "empathy" in said or sides == sides_of_empathy(analysis):
         return kept
     if not sides:
         return None
@@ -97,7 +103,8 @@ def _empathy(
     return {"score": sign / 2, "by": "person"}
 
 
-def _sides_of_empathy(labels: Mapping[str, Any]) -> set[int]:
+def sides_of_empathy(labels: Mapping[str, Any]) -> set[int]:
+    """The signs with which theme empathy is labelled."""
     groups = (("issues", -1), ("strengths", 1))
     return {sign for group, sign in groups if any(one["theme"] == "empathy" for one in labels[group])}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import models
-from service.labels.rows import MENTIONS, Row
+from service.labels.rows import MENTIONS, Read, Row
 
 _OURS = "listenwell"
 _MISSING = "DocBin needs spaCy: pip install -e '.[spacy]'"
@@ -40,7 +40,7 @@ def write(path: Path, rows: Iterable[Row], _: models.Taxonomy) -> int:
     return len(kept)
 
 
-def read(path: Path) -> Iterator[Row | models.CommentError]:
+def read(path: Path) -> Iterator[Read]:
     """The rows, or what is wrong with a document.
 
     Raises `MissingExtraError` without spaCy, `InputError` (`unreadable_file`) if the file is no DocBin.
@@ -53,17 +53,20 @@ def read(path: Path) -> Iterator[Row | models.CommentError]:
         raise models.InputError(
             f"{path.name}: is no DocBin that can be read", code="unreadable_file"
         ) from error
-    for doc in docs:
-        # msgpack gives tuples for lists; JSON makes lists of them again.
-        ours = json.loads(json.dumps(doc.user_data.get(_OURS)))
-        if isinstance(ours, dict) and isinstance(ours.get("labels"), dict):
-            yield ours | {"text": doc.text, "labels": ours["labels"] | {"mentions": _mentions(doc)}}
-        else:
-            yield models.CommentError(
-                'has no doc.user_data["listenwell"], so whose labels they are is not known',
-                code="missing_field",
-                field="id",
-            )
+    for place, doc in enumerate(docs):
+        yield Read(place, _row(doc))
+
+
+def _row(doc: Any) -> Row | models.CommentError:
+    # msgpack gives tuples for lists; JSON makes lists of them again.
+    ours = json.loads(json.dumps(doc.user_data.get(_OURS)))
+    if isinstance(ours, dict) and isinstance(ours.get("labels"), dict):
+        return ours | {"text": doc.text, "labels": ours["labels"] | {"mentions": _mentions(doc)}}
+    return models.CommentError(
+        'has no doc.user_data["listenwell"], so whose labels they are is not known',
+        code="missing_field",
+        field="id",
+    )
 
 
 def _mentions(doc: Any) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import models
-from service.labels.rows import Row
+from service.labels.rows import Read, Row
 
 
 def write(path: Path, rows: Iterable[Row], _: models.Taxonomy) -> int:
@@ -19,12 +19,12 @@ def write(path: Path, rows: Iterable[Row], _: models.Taxonomy) -> int:
     return count
 
 
-def read(path: Path) -> Iterator[Row | models.CommentError]:
-    """The rows, or in its place what is wrong with a line."""
+def read(path: Path) -> Iterator[Read]:
+    """The rows, or in its place what is wrong with a line; blank lines are counted and no more."""
     with path.open("rb") as file:
         for number, line in enumerate(file):
             if line.strip():
-                yield _row(line.removeprefix(codecs.BOM_UTF8) if number == 0 else line)
+                yield Read(number, _row(line.removeprefix(codecs.BOM_UTF8) if number == 0 else line))
 
 
 def _row(line: bytes) -> Row | models.CommentError:

@@ -1,15 +1,18 @@
 """A labelled comment as one JSON object: the form of labelled files, which training and evaluation read.
 
     {"id": …, "text": …, "text_sha256": …, "labels": {"issues": […], …}, "judged": {"labels": […], "fields": […]},
+     "model": {"version": …, "issues": ["easy_to_use"], …, "sentiment": 1, …},
      "said": [{"actor": …, "at": …, "labels": {"easy_to_use": false}}]}
 
 `labels` are those in force, `judged` says which of them a person spoke of; the others are the model's. A label
-without words that say so has the whole text as its evidence. `said` is who said what of labels, in order.
+without words that say so has the whole text as its evidence. `model` is what the model itself found, by which a change
+made elsewhere is told from its words. `said` is who said what of labels, in order.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,12 +20,26 @@ import models
 from service import repository
 from service.corrections import repository as corrections
 from service.corrections.correction import OTHERS, verdicts
+from service.corrections.in_force import SIDES, sides_of_empathy
 from service.database import read
 from service.records import StoredComment
 
 Row = dict[str, Any]
 MENTIONS = ("issues", "strengths")
+NULLABLE = ("empathy", "effort", "loyalty")
+"""What a comment need not express: in a file of our own, null or absent says that it does not."""
 _BATCH = 500
+
+
+class Read(NamedTuple):
+    """A row of a file, or what is wrong with it, and its place there from 0 on, nothing left out of the count.
+
+    `left_out` are older annotations of the same comment beside it that nobody reads.
+    """
+
+    place: int
+    row: Row | models.CommentError
+    left_out: int = 0
 
 
 def rows(
@@ -63,6 +80,7 @@ def row_of(stored: StoredComment, taxonomy: models.Taxonomy, *, train: bool = Tr
             "labels": sorted({label for one in said for label in verdicts(one)}),
             "fields": [name for name in OTHERS if any(name in one for one in said)],
         },
+        "model": _of_model(stored, taxonomy),
         "said": [
             {"actor": one.actor, "at": one.at.isoformat(), "labels": verdicts(one.said)}
             for one in stored.corrections
@@ -88,9 +106,9 @@ def _labels(stored: StoredComment, taxonomy: models.Taxonomy) -> dict[str, Any]:
     sentiment, intent = found["sentiment"], found["intent"]
     return {
         **{group: [_mention(one, text) for one in found[group]] for group in MENTIONS},
-        "sentiment": _level(sentiment["score"]) if sentiment else 0,
+        "sentiment": _level(sentiment["score"], SIDES[sentiment["label"]]) if sentiment else 0,
         "mixed": bool(sentiment and sentiment["mixed"]),
-        "empathy": _level(found["empathy"]["score"]) if found["empathy"] else None,
+        "empathy": _empathy(found),
         **{name: _side(found[name]) for name in ("effort", "loyalty")},
         "intent": intent["label"] if intent else "other",
         "touchpoints": [one["id"] for one in found["touchpoints"]],
@@ -102,8 +120,32 @@ def _mention(one: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {"id": one["id"], "evidence": quoted or [{"start": 0, "end": len(text)}]}
 
 
-def _level(score: float) -> int:
+def _of_model(stored: StoredComment, taxonomy: models.Taxonomy) -> dict[str, Any]:
+    own = _labels(replace(stored, corrected=None, corrections=()), taxonomy)
+    ids = {group: [one["id"] for one in own[group]] for group in MENTIONS if group in own}
+    others = {name: own[name] for name in ("categories", *OTHERS) if name in own}
+    return {"version": stored.analysis["model_version"]} | ids | others
+
+
+def _nearest(score: float) -> int:
     return round(2 * score)
+
+
+def _level(score: float, side: int) -> int:
+    """A level on the side that is said: a score too near to 0 to be a level of its own does not lose it."""
+    level = _nearest(score)
+    return level if (level > 0) - (level < 0) == side else side
+
+
+def _empathy(found: Mapping[str, Any]) -> int | None:
+    """By the codebook its sign is that of theme empathy, where only one is labelled; a person's level is their own."""
+    signal = found["empathy"]
+    if signal is None:
+        return None
+    sides = sides_of_empathy(found)
+    if signal["by"] == "person" or len(sides) != 1:
+        return _nearest(signal["score"])
+    return _level(signal["score"], sides.pop())
 
 
 def _side(signal: Mapping[str, Any] | None) -> int | None:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import models
 from service import repository
 from service.analyse import Tagger, comment_of
-from service.corrections.in_force import in_force
+from service.corrections.in_force import GROUPS, in_force
 from service.database import read
 from service.metrics import Rules
 from service.metrics.touchpoints import summary
@@ -131,7 +131,7 @@ def _as_read(batch: Sequence[StoredComment], side: Side) -> list[dict[str, Any]]
 
 
 def _labels(counted: Mapping[str, Any]) -> set[str]:
-    return {mention["id"] for mention in [*counted["issues"], *counted["strengths"]]}
+    return {mention["id"] for group in GROUPS for mention in counted.get(group, ())}
 
 
 def _by_place(sums: Counter[RollupKey]) -> dict[str, list[Total]]:

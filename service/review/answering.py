@@ -17,7 +17,7 @@ from service.corrections.correcting import correct
 from service.corrections.correction import NewCorrection, Source, verdicts
 from service.intake import Name
 from service.records import StoredComment
-from service.review import audit_repository, repository
+from service.review import audit_repository, disputes, repository
 from service.review.lots import lot, salt
 from service.review.repository import Annotation, Stream
 
@@ -72,7 +72,7 @@ def answer(conn: Connection, tenant: str, given: Answer, labels: tuple[str, ...]
     if given.stream == "audit":
         audit_repository.count_answer(conn, stored.key)
         return "created"
-    _correct(conn, tenant, given)
+    _correct(conn, tenant, stored.key, given)
     if given.stream == "uncertain" and len(earlier) + 1 >= _wanted(conn, tenant, given.id, twice):
         repository.settle_doubts(conn, stored.key)
     return "created"
@@ -92,12 +92,15 @@ def _annotation(stored: StoredComment, given: Answer, labels: tuple[str, ...]) -
     )
 
 
-def _correct(conn: Connection, tenant: str, given: Answer) -> None:
+def _correct(conn: Connection, tenant: str, key: int, given: Answer) -> None:
     said = given.said
     made = NewCorrection(
         said=said.said, actor=said.actor, via=said.via, note=said.note, source=_SOURCES[given.stream]
     )
     correct(conn, tenant, given.id, made, anew=given.stream == "disputed")
+    if given.stream == "disputed":
+        # Also what they said before in the same words, which is no new correction.
+        disputes.settle(conn, key, said)
 
 
 def _wanted(conn: Connection, tenant: str, id: str, twice: float) -> int:

@@ -57,7 +57,8 @@ class Audited:
 def draw(conn: Connection, pairs: Pairs, outcomes: Sequence[Outcome], *, rate: float, twice: float) -> None:
     """Draw of the analysed comments that were just stored each with probability `rate`, and note it.
 
-    A share `twice` of those drawn is to be read by two people. What was drawn before stays as it was drawn.
+    A share `twice` of those drawn is to be read by two people. What was drawn before stays drawn; it stands for as many
+    as others of today, where the rate was raised: its lot would have been drawn at this one as well.
     """
     fresh = [
         pair
@@ -89,8 +90,13 @@ def draw(conn: Connection, pairs: Pairs, outcomes: Sequence[Outcome], *, rate: f
         }
         for tenant, id, key in _keys(conn, list(drawn))
     ]
-    insert = upserter(conn)(audit_draw).on_conflict_do_nothing(index_elements=["comment_key"])
-    conn.execute(insert, rows)
+    insert = upserter(conn)(audit_draw)
+    raised = insert.on_conflict_do_update(
+        index_elements=["comment_key"],
+        set_={"probability": insert.excluded.probability},
+        where=audit_draw.c.probability < insert.excluded.probability,
+    )
+    conn.execute(raised, rows)
 
 
 def pending(conn: Connection, tenant: str, annotator: str, limit: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Which comment comes next, in each of the three streams.
 
-uncertain   labels near their thresholds: those of rare labels first, then the nearest; no near-copies
+uncertain   labels near their thresholds: those of rare labels first, then the nearest; near-copies last
 audit       drawn at random, to be read without knowing what the model says
 disputed    labels on which two people, or a person and a model that was sure, differ
 """
@@ -8,7 +8,7 @@ disputed    labels on which two people, or a person and a model that was sure, d
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, count, islice, zip_longest
 
 from sqlalchemy.engine import Connection
 
@@ -20,7 +20,9 @@ from service.rollup_repository import totals
 from service.rollups import LABEL, WHOLE
 
 _SPARE = 5
-"""So many more candidates than asked for, because some are near-copies."""
+"""So many more candidates at a time than asked for, because some are near-copies."""
+_MOST = 500
+"""Candidates that are looked at for one request."""
 _RECENT = 50
 _ALIKE = 0.8
 
@@ -62,27 +64,45 @@ def _uncertain(
     """Keys, a comment of each label in turn, the rarest label first."""
     counts = {one.measure: one.value for one in totals(conn, tenant, WHOLE)}
     rare_first = sorted(labels, key=lambda label: (counts.get(LABEL + label, 0), label))
-    by_label = [repository.doubtful(conn, tenant, annotator, label, limit + _SPARE) for label in rare_first]
-    keys = chain.from_iterable(zip_longest(*by_label))
-    return (key for key in dict.fromkeys(keys) if key is not None)
+    by_label = [_doubtful(conn, tenant, annotator, label, limit + _SPARE) for label in rare_first]
+    seen: set[int] = set()
+    for key in chain.from_iterable(zip_longest(*by_label)):
+        if key is not None and key not in seen:
+            seen.add(key)
+            yield key
+
+
+def _doubtful(conn: Connection, tenant: str, annotator: str, label: str, size: int) -> Iterator[int]:
+    """Keys of those in doubt of one label, a page read when it is come to."""
+    for page in count():
+        keys = repository.doubtful(conn, tenant, annotator, label, size, page * size)
+        yield from keys
+        if len(keys) < size:
+            return
 
 
 def _different(conn: Connection, tenant: str, keys: Iterator[int], limit: int) -> list[StoredComment]:
-    """The first of them that are no near-copies of each other or of what was just answered."""
+    """The first of them that are no near-copies of each other or of what was just answered, or of copies the first."""
     recent = repository.recent_texts(conn, tenant, "uncertain", _RECENT)
     seen = [(key, _words(text)) for key, text in recent]
     found: list[StoredComment] = []
-    candidates = [key for key, _ in zip(keys, range(3 * limit + _SPARE), strict=False)]
-    for stored in comments.of_keys(conn, candidates):
+    copies: list[StoredComment] = []
+    for stored in _looked_at(conn, islice(keys, _MOST), 3 * limit + _SPARE):
         words = _words(stored.record.text)
-        if len(found) < limit and not any(
-            # A second person is asked of the very comment that the first one answered.
-            key != stored.key and _alike(words, others)
-            for key, others in seen
-        ):
-            found.append(stored)
-            seen.append((stored.key, words))
-    return found
+        # A second person is asked of the very comment that the first one answered.
+        if any(key != stored.key and _alike(words, others) for key, others in seen):
+            copies.append(stored)
+            continue
+        found.append(stored)
+        seen.append((stored.key, words))
+        if len(found) == limit:
+            break
+    return found or copies[:limit]
+
+
+def _looked_at(conn: Connection, keys: Iterator[int], size: int) -> Iterator[StoredComment]:
+    while batch := list(islice(keys, size)):
+        yield from comments.of_keys(conn, batch)
 
 
 def _words(text: str) -> frozenset[str]:

@@ -25,7 +25,9 @@ class Annotation:
     sentiment: str | None = None
 
 
-def doubtful(conn: Connection, tenant: str, annotator: str, label: str, limit: int) -> list[int]:
+def doubtful(
+    conn: Connection, tenant: str, annotator: str, label: str, limit: int, offset: int = 0
+) -> list[int]:
     """Keys of comments in which the model is least sure of a label, the nearest to its threshold first.
 
     Without those this person has answered, and without those drawn for the audit: what measures is not to be
@@ -38,7 +40,7 @@ def doubtful(conn: Connection, tenant: str, annotator: str, label: str, limit: i
         .where(~_answered(doubt.c.comment_key, "uncertain", annotator), ~drawn)
         .order_by(doubt.c.margin, doubt.c.comment_key)
     )
-    return list(conn.scalars(query.limit(limit)))
+    return list(conn.scalars(query.limit(limit).offset(offset)))
 
 
 def doubts_of(conn: Connection, comment_key: int) -> list[str]:

@@ -140,7 +140,10 @@ def take(parts: Parts, who: Caller, item: object) -> str:
     }
     if given.sentiment is not None:
         said["sentiment"] = given.sentiment
-    new = read_correction(said, parts.model.taxonomy, who.name)
+    try:
+        new = read_correction(said, parts.model.taxonomy, who.name)
+    except models.CommentError as error:
+        raise _as_answered(error) from None
     with write(parts.engine) as conn:
         twice = parts.settings.review_twice
         return answer(conn, who.tenant, Answer(given.stream, given.id, new), labels, twice=twice)
@@ -161,6 +164,14 @@ def agreement_of(parts: Parts, who: Caller) -> list[dict[str, Any]]:
                 | {"annotators": people, "labels": labels}
             )
     return found
+
+
+def _as_answered(error: models.CommentError) -> models.CommentError:
+    """The same by the names of an answer, which are not those of a correction."""
+    name = {"labels.remove": "absent", "labels.add": "present", "labels": "present"}.get(error.field)
+    if name is None:
+        return error
+    return models.CommentError(name + error.detail.removeprefix(error.field), code=error.code, field=name)
 
 
 def _labels(parts: Parts) -> tuple[str, ...]:

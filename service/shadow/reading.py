@@ -133,18 +133,30 @@ class Shadow:
     def _read_some(self) -> None:
         with self._lock:
             batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
-            dropped, self._dropped = self._dropped, 0
+            dropped = self._dropped
+            # Dropped, until they are kept: whatever fails in between.
+            self._dropped += len(batch)
         held, pipeline = self._held, self._pipeline
-        if held is None or pipeline is None or not (batch or dropped):
+        if held is None or pipeline is None:
             return
-        said = pipeline.analyze([comment_of(record) for record, _ in batch]) if batch else []
+        if dropped:
+            # Before it reads: one that always fails would never come to it.
+            self._tell_dropped(held, dropped)
+        if not batch:
+            return
+        said = pipeline.analyze([comment_of(record) for record, _ in batch])
         with write(self._engine) as conn:
             now_reading = repository.current(conn)
-            if now_reading is None or now_reading.key != held.key:
-                return
-            _keep(conn, held, batch, said)
-            if dropped:
-                repository.count_dropped(conn, held.key, dropped)
+            if now_reading is not None and now_reading.key == held.key:
+                _keep(conn, held, batch, said)
+        with self._lock:
+            self._dropped -= len(batch)
+
+    def _tell_dropped(self, held: Challenger, dropped: int) -> None:
+        with write(self._engine) as conn:
+            repository.count_dropped(conn, held.key, dropped)
+        with self._lock:
+            self._dropped -= dropped
 
     def _drop_all(self) -> None:
         with self._lock:
@@ -178,4 +190,4 @@ def _keep(
 
 
 def _labels(analysis: models.Analysis) -> frozenset[str]:
-    return frozenset(one.id for one in (*analysis.issues, *analysis.strengths))
+    return frozenset(one.id for one in (*analysis.issues, *analysis.strengths, *analysis.categories))

@@ -1,6 +1,7 @@
 """What the metrics would be under another model is what they are once that model has read everything."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,6 +84,27 @@ def test_it_foretells_the_metrics(
     assert report["changed"] == report["labels"]["gained"]["not_listening_to_customers"] == read_by_it
     assert set(report["labels"]["lost"]) == {"unresolved_issue"}
     assert len(report["examples"]) == 3
+
+
+def test_categories_of_ones_own_are_compared(engine: Engine, pipeline: Pipeline, database_url: str) -> None:
+    def finding(id: str) -> Side:
+        def tagger(comments: Any, **_: Any) -> list[models.Analysis]:
+            found = (models.Mention(id, id, 0.9, 0.5, ()),)
+            own: dict[str, Any] = {"issues": (), "strengths": (), "categories": found, "model_version": id}
+            return [replace(one, **own) for one in pipeline.analyze(comments)]
+
+        return replace(side(pipeline, settings), version=id, tagger=tagger)
+
+    settings = Settings(database_url=database_url, model="weightless", audit_rate=0)
+    before, after = finding("parking"), finding("food")
+    items = [{"id": f"c{at}", "text": f"The app crashes {at}."} for at in range(3)]
+    assert not Desk(engine, before.tagger, settings).record(items).errors
+    found = Impact(before, after)
+    for batch in newest(engine, "default", None):
+        found.add(batch)
+    report = found.report()
+    assert report["changed"] == 3
+    assert report["labels"] == {"gained": {"food": 3}, "lost": {"parking": 3}}
 
 
 def _comment(old: Outdated) -> models.Comment:

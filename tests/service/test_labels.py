@@ -1,94 +1,34 @@
 """People's labels out of the store and in again, in every format."""
 
 import json
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
-from click.testing import CliRunner, Result
 from spacy.tokens import DocBin
 from sqlalchemy import Engine
 
-import models
 from evaluation.gold import read_for_training, read_labelled
-from models import Analysis
-from models.command import of_labels
+from models import Evidence, Mention
 from service import repository
 from service.commands.labels import FORMATS
-from service.corrections.correcting import correct
-from service.corrections.correction import read_correction
 from service.database import read, write
-from service.records import CommentRecord
+from service.labels.rows import row_of
+from service.records import StoredComment
 from service.review import audit_repository
+from tests.labels_in_store import TAXONOMY, TEXTS, Make, fill, in_force, prepare, run, say
 from tests.recount import assert_exact
 
-TAXONOMY = models.taxonomy.load()
-TEXTS = {"a": "Agent was kind. Nobody fixed my bill.", "b": "🙂 Café, all fine.", "c": "It works."}
-SAID: dict[str, dict[str, Any]] = {
-    "a": {
-        "labels": {
-            "add": [{"id": "unresolved_issue", "evidence": [{"start": 16, "end": 37}]}, "caring_treatment"],
-            "remove": ["easy_to_use"],
-        },
-        "sentiment": -1,
-        "empathy": 1,
-        "effort": None,
-    },
-    "b": {
-        "labels": {"add": [{"id": "easy_to_use", "evidence": [{"start": 2, "end": 6}]}]},
-        "intent": "praise",
-    },
-}
 FILES = {"jsonl": "l.jsonl", "label-studio": "l.json", "docbin": "l.spacy", "datasets": "folder"}
-Make = Callable[..., Any]
 
 
 @pytest.fixture
 def filled(
     engine: Engine, database_url: str, make_record: Make, make_analysis: Make, monkeypatch: pytest.MonkeyPatch
 ) -> Engine:
-    monkeypatch.setenv("LISTENWELL_DATABASE_URL", database_url)
-    monkeypatch.setenv("LISTENWELL_MODEL", "weightless")
-    fill(engine, make_record, make_analysis)
-    for id, said in SAID.items():
-        with write(engine) as conn:
-            correct(conn, "default", id, read_correction(said, TAXONOMY, "anna"))
-    return engine
-
-
-def fill(engine: Engine, make_record: Make, make_analysis: Make) -> None:
-    """Three comments in which the model found ease of use and poor communication."""
-    analysis: Analysis = make_analysis(issues=["poor_communication"], strengths=["easy_to_use"])
-    with write(engine) as conn:
-        for id, text in TEXTS.items():
-            record: CommentRecord = make_record(id=id, text=text, question="How was it?")
-            repository.save(conn, record, analysis, record.occurred_at)
-
-
-def run(*words: str | Path) -> Result:
-    return CliRunner().invoke(of_labels, [str(word) for word in words])
-
-
-def in_force(engine: Engine) -> dict[str, Any]:
-    """Labels with who said so, and the words for those that people named words for."""
-    found = {}
-    with read(engine) as conn:
-        for id in TEXTS:
-            stored = repository.get(conn, "default", id)
-            assert stored is not None
-            by = {one["id"]: one["by"] for group in ("issues", "strengths") for one in stored.labels[group]}
-            scores = {name: stored.labels[name] for name in ("sentiment", "empathy", "effort", "intent")}
-            said = [one.said for one in stored.corrections]
-            words = {
-                one["id"]: one["evidence"]
-                for correction in said
-                for one in correction["labels"]["add"]
-                if one["id"] in ("unresolved_issue", "easy_to_use")
-            }
-            found[id] = (by, scores, words)
-    return found
+    return prepare(engine, database_url, make_record, make_analysis, monkeypatch)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -186,29 +126,6 @@ def test_what_is_wrong_is_told_item_by_item_and_the_others_are_taken(
     assert in_force(filled)["c"][0] == {}
 
 
-def test_a_task_that_was_changed_in_label_studio(filled: Engine, tmp_path: Path) -> None:
-    """With the offsets of a browser, which counts UTF-16 code units, and a label that nobody had spoken of."""
-    file = tmp_path / "l.json"
-    run("export", "--output", file)
-    assert '<Choice value="caring_treatment"/>' in (tmp_path / "l.xml").read_text()
-    _, task = json.loads(file.read_text())
-    value = {"start": 3, "end": 7, "text": "Café", "labels": ["helpful_support"]}
-    changed = [one for one in task["annotations"][0]["result"] if one["id"] not in ("e0", "e1", "labels")]
-    task["annotations"][0]["result"] = [
-        {"from_name": "evidence", "to_name": "text", "type": "labels", "value": value},
-        *changed,
-    ]
-    unread = {"data": task["data"], "annotations": []}
-    file.write_text(json.dumps([task, unread, {"data": {}}]))
-    done = run("import", file, "--actor", "ben")
-    assert (done.exit_code, "1 taken" in done.stdout, "1 failed" in done.stdout) == (1, True, True)
-    assert in_force(filled)["b"][0] == {"helpful_support": "person"}
-    with read(filled) as conn:
-        stored = repository.get(conn, "default", "b")
-    assert stored is not None
-    assert stored.labels["strengths"][0]["evidence"] == [{"start": 2, "end": 6, "text": "Café"}]
-
-
 @pytest.mark.parametrize("name", ["label-studio", "docbin", "datasets"])
 def test_a_file_that_is_of_another_format(filled: Engine, tmp_path: Path, name: str) -> None:
     file = tmp_path / "odd"
@@ -251,3 +168,61 @@ def test_bad_lines_of_a_file_are_told_and_the_others_taken(filled: Engine, tmp_p
     done = run("import", file, "--actor", "ben")
     assert done.exit_code == 1
     assert "2 taken, 0 known already, 4 failed" in done.output
+
+
+def test_a_faint_side_goes_out_as_a_side(make_record: Make, make_analysis: Make) -> None:
+    record = make_record()
+
+    def levels(issues: int = 0, strengths: int = 0, **scores: float) -> tuple[int, int | None]:
+        theme = Mention("lack_of_empathy", "empathy", 0.9, 0.5, (Evidence(0, 3, "The"),))
+        groups = {"issues": (theme,) * issues, "strengths": (theme,) * strengths}
+        body = replace(make_analysis(**scores), **groups).to_dict()
+        found = row_of(StoredComment(1, record, record.occurred_at, body, ()), TAXONOMY)["labels"]
+        return found["sentiment"], found["empathy"]
+
+    assert [levels(sentiment=score)[0] for score in (-0.8, -0.156, 0.0, 0.2, 1.0)] == [-2, -1, 0, 1, 2]
+    # By the codebook empathy has the sign of its theme, but where both of its sides are there.
+    assert levels(issues=1, empathy=-0.1)[1] == levels(issues=1, empathy=0.3)[1] == -1
+    assert levels(strengths=1, empathy=0.9)[1] == 2
+    assert (levels(issues=1, strengths=1, empathy=-0.1)[1], levels()[1]) == (0, None)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_faint_side_that_a_person_agreed_to_comes_in_again(
+    name: str, filled: Engine, tmp_path: Path, make_record: Make, make_analysis: Make
+) -> None:
+    def keep() -> None:
+        record = make_record(id="c", text="It took a while.")
+        with write(filled) as conn:
+            repository.save(conn, record, make_analysis(sentiment=-0.156), record.occurred_at)
+
+    keep()
+    say(filled, "c", {"sentiment": "negative"})
+    run("export", "--output", tmp_path / FILES[name])
+    with write(filled) as conn:
+        repository.delete(conn, "default", "c")
+    keep()
+    run("import", tmp_path / FILES[name])
+    assert in_force(filled)["c"][1]["sentiment"]["label"] == "negative"
+
+
+def test_where_nothing_can_be_written(filled: Engine, tmp_path: Path) -> None:
+    for name in ("l.jsonl", "l.json", "l.spacy"):
+        done = run("export", "--output", tmp_path / "no" / name)
+        assert (done.exit_code, "Error: --output: " in done.output) == (2, True)
+        assert "[unwritable_file]" in done.output
+
+
+def test_what_is_not_ours_is_not_written_over(filled: Engine, tmp_path: Path) -> None:
+    notes, interface, folder = tmp_path / "own" / "README.md", tmp_path / "l.xml", tmp_path / "folder"
+    notes.parent.mkdir()
+    for file in (notes, interface):
+        file.write_text("mine")
+    for output in (notes.parent, tmp_path / "l.json"):
+        done = run("export", "--output", output)
+        assert (done.exit_code, "[output_exists]" in done.output) == (2, True)
+    assert (notes.read_text(), interface.read_text()) == ("mine", "mine")
+    assert not (tmp_path / "l.json").exists()
+    folder.mkdir()
+    for output in (folder, folder, tmp_path / "m.json", tmp_path / "m.json"):
+        assert run("export", "--output", output).exit_code == 0

@@ -79,6 +79,21 @@ def test_the_uncertain_ones_come_rare_labels_first_and_no_copies(client: TestCli
     assert item["analysis"]["review"]["doubts"][0]["id"] == "lack_of_omnichannel"
 
 
+def test_many_copies_do_not_stand_before_others_and_come_in_the_end(client: TestClient, keep: Make) -> None:
+    for number in range(60):
+        keep(f"copy{number:02}", f"It was ok. {number}", doubts={"unmet_expectations": 0.01})
+    others = ["The courier left it outside.", "My invoice has another name.", "They moved it again."]
+    for number, text in enumerate(others):
+        keep(f"other{number}", text, doubts={"unmet_expectations": 0.05})
+    found = ["other0", "other1", "other2"]
+    assert upcoming(client, "uncertain", limit=4) == ["copy00", *found]
+    say(client, "uncertain", "copy00", absent=["unmet_expectations"])
+    assert upcoming(client, "uncertain", limit=1) == found[:1]
+    for id in found:
+        assert say(client, "uncertain", id, absent=["unmet_expectations"]).status_code == 200
+    assert upcoming(client, "uncertain", limit=2) == ["copy01", "copy02"]
+
+
 def test_an_answer_is_a_correction_and_settles_it(
     client: TestClient, keep: Make, engine_of: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +210,26 @@ def test_what_is_refused(client: TestClient, body: Any, status: int, code: str) 
     assert client.get("/v1/review").json()["code"] == "missing_field"
 
 
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"present": ["slow_food"]}, "present"),
+        ({"absent": ["slow_food"]}, "absent"),
+        ({"absent": ["easy_to_use", "easy_to_use"]}, "absent"),
+        (BOTH, "present"),
+        ({}, "present"),
+        ({"present": ["easy_to_use"], "sentiment": "odd"}, "sentiment"),
+    ],
+)
+def test_what_is_refused_is_told_by_the_names_of_an_answer(
+    client: TestClient, said: dict[str, Any], field: str
+) -> None:
+    client.post("/v1/comments", json={"comments": [BILL]})
+    answer = client.post("/v1/review", json={"stream": "disputed", "id": "b"} | said)
+    assert "labels" not in answer.json()["detail"]
+    assert answer.json()["detail"].startswith(f"{field}: ")
+
+
 def test_the_draw_is_the_same_whoever_draws_and_goes_with_the_comment(
     client: TestClient, keep: Make, engine_of: Engine
 ) -> None:
@@ -222,6 +257,28 @@ def test_the_draw_is_the_same_whoever_draws_and_goes_with_the_comment(
     client.delete(f"/v1/comments/{min(drawn())}")
     with read(engine_of) as conn:
         assert conn.scalar(sa.select(sa.func.count()).select_from(audit_draw)) == len(first) - 2
+
+
+def test_at_a_raised_rate_all_that_came_since_stand_for_as_many(engine: Engine, pipeline: Make) -> None:
+    """Of comments that came again: whoever was drawn before would have been drawn at the new rate too."""
+
+    def record(rate: float, **more: Any) -> None:
+        settings = Settings(audit_rate=rate, model="weightless", database_url=str(engine.url))
+        items = [{"id": f"c{number}", "text": f"The app crashes {number}."} | more for number in range(200)]
+        assert not Desk(engine, pipeline.analyze, settings).record(items).errors  # type: ignore[attr-defined]
+
+    def rates() -> dict[float, int]:
+        query = sa.select(audit_draw.c.probability, sa.func.count()).group_by(audit_draw.c.probability)
+        with read(engine) as conn:
+            return {rate: count for rate, count in conn.execute(query)}
+
+    record(0.3)
+    first = rates()[0.3]
+    record(0.6, scores={"nps": 2})
+    assert (set(rates()), rates()[0.6] > first) == ({0.6}, True)
+    raised = rates()
+    record(0.1, scores={"nps": 3})
+    assert rates() == raised
 
 
 def test_lots_are_uniform_and_differ_by_purpose() -> None:

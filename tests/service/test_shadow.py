@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,12 @@ def rows(engine: Engine) -> tuple[int, int]:
             conn.scalar(sa.select(sa.func.count()).select_from(t)) for t in (shadow_reading, shadow_change)
         ]
     return counts[0] or 0, counts[1] or 0
+
+
+def dropped(engine: Engine) -> int:
+    with read(engine) as conn:
+        found = repository.newest(conn)
+    return 0 if found is None else found.dropped
 
 
 def disputed(client: TestClient) -> list[dict[str, Any]]:
@@ -199,17 +206,13 @@ def test_a_slow_challenger_delays_nobody_and_drops(
     assert time.monotonic() - started < 10
     go.set()
 
-    def dropped() -> int:
-        with read(engine) as conn:
-            found = repository.newest(conn)
-        return 0 if found is None else found.dropped
-
-    wait(lambda: dropped() + told(client)["comments"] == 30)
-    assert dropped() >= 20
+    wait(lambda: dropped(engine) + told(client)["comments"] == 30)
+    assert dropped(engine) >= 20
 
 
 def test_one_that_fails_is_told_to_the_log_alone(
     client: TestClient,
+    engine: Engine,
     eager: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -230,6 +233,14 @@ def test_one_that_fails_is_told_to_the_log_alone(
     assert TEXT not in caplog.text
     send(client, "c2")
     wait(lambda: told(client)["comments"] == 1)
+    # What it failed on was not read: it counts as dropped.
+    wait(lambda: dropped(engine) == 1)
+
+
+def test_its_categories_are_compared(make_analysis: Callable[..., models.Analysis]) -> None:
+    found = (models.Mention("parking", "parking", 0.9, 0.5, ()),)
+    analysis = replace(make_analysis(issues=["poor_communication"]), categories=found)
+    assert reading._labels(analysis) == {"poor_communication", "parking"}
 
 
 def test_stopped_it_reads_no_more_and_its_disputes_go(

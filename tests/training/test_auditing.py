@@ -188,14 +188,19 @@ def test_from_the_store_to_the_list(
         for at in range(40)
     ]
     old = write_lines(tmp_path / "old.jsonl", lines)
-    command = ["labels", "audit", "--data", str(exported), "--data", str(old), "--output"]
-    done = CliRunner().invoke(main, [*command, str(listed)])
+    # Of an earlier export of the same comment nothing is counted again.
+    earlier = write_lines(tmp_path / "earlier.jsonl", map(json.loads, exported.read_text().splitlines()))
+    data = [word for file in (earlier, exported, old) for word in ("--data", str(file))]
+    done = CliRunner().invoke(main, ["labels", "audit", *data, "--output", str(listed)])
     assert done.exit_code == 0, done.output
+    assert "41 labelled comments" in done.output
     assert "1 labels on which people contradict each other" in done.output
     findings = [json.loads(line) for line in listed.read_text(encoding="utf-8").splitlines()]
     (one,) = [finding for finding in findings if finding["kind"] == "contradiction"]
     assert (one["id"], one["label"], one["yes"], one["no"]) == ("c0", "poor_communication", ["anna"], ["ben"])
-    assert {finding["actor"] for finding in findings if finding["kind"] == "annotator"} == {"anna", "ben"}
+    assert one["file"] == "labels.jsonl"
+    people = {finding["actor"]: finding["comments"] for finding in findings if finding["kind"] == "annotator"}
+    assert people == {"anna": 1, "ben": 1}
 
 
 @pytest.mark.parametrize(("name", "code"), [("s.csv", "unknown_format"), ("s.html", "too_few_comments")])

@@ -11,9 +11,9 @@ from evaluation.frozen import hashes_of
 from models import taxonomy
 from models.artifact import LEARNT
 from models.schema import Comment
-from tests.labelled import twelve, write_lines
+from tests.labelled import labelled_line, twelve, write_lines
 from training.config import read_config
-from training.data import Corpus, add_unlabelled, learnt_from, read_corpus
+from training.data import CORRECTION, Corpus, add_unlabelled, learnt_from, read_corpus
 from training.run import _fingerprint, _write_learnt
 
 TAX = taxonomy.load()
@@ -22,6 +22,20 @@ TAX = taxonomy.load()
 @pytest.fixture
 def corpus(tmp_path: Path) -> Corpus:
     return read_corpus([write_lines(tmp_path / "labels.jsonl", twelve())], TAX, share=0.3, seed=6)
+
+
+def test_words_that_were_erased_are_not_learnt_though_their_id_came_back(tmp_path: Path) -> None:
+    def exported(name: str, **texts: str) -> Path:
+        lines = [labelled_line(id, text, fields={"draw": CORRECTION}) for id, text in texts.items()]
+        return write_lines(tmp_path / name, lines)
+
+    plain = write_lines(tmp_path / "plain.jsonl", twelve())
+    old = exported("old.jsonl", k="My name is Jo.", z="Erased for good.", s="It stayed.")
+    now = exported("now.jsonl", k="The parcel came on time.", s="It stayed.")
+    found = read_corpus([plain, old], TAX, share=0.3, seed=6, production=now)
+    texts = [one.text for one in (*found.training, *found.held_out) if one.draw == CORRECTION]
+    assert sorted(texts) == ["It stayed.", "The parcel came on time."]
+    assert found.gone == 2
 
 
 def test_labelled_and_barred_texts_are_not_taken_for_their_polarity(corpus: Corpus, tmp_path: Path) -> None:

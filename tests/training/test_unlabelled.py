@@ -59,6 +59,18 @@ def test_a_line_without_text_is_named(tmp_path: Path) -> None:
     assert caught.value.code == "invalid_texts"
 
 
+def test_what_is_wrong_with_a_line_is_what_is_told(tmp_path: Path) -> None:
+    file = write(tmp_path / "pool.jsonl", {"id": "1", "text": "fine", "question": 5})
+    with pytest.raises(InputError, match="line 1: question: must be a string or null"):
+        read_unlabelled([file], limit=0, draw=1, known=[])
+    for labels in (None, {}, {"emotions": "joy"}, {"emotions": [["joy"]]}):
+        file = write(tmp_path / "e.jsonl", {"text": "fine", "labels": labels})
+        with pytest.raises(InputError, match=r"line 1: labels\.emotions: must be a list of strings"):
+            read_emotions(file, limit=0, draw=1, known=[])
+    with pytest.raises(InputError, match="line 1: text: must be a string"):
+        read_emotions(write(tmp_path / "f.jsonl", {"labels": {"emotions": []}}), limit=0, draw=1, known=[])
+
+
 def test_emotions_that_lean_one_way_are_a_polarity(tmp_path: Path) -> None:
     entries = [
         ("grand", ["joy", "love"]),

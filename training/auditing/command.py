@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from evaluation.gold import LabelledComment, labelled_files, read_labelled, read_texts
+from evaluation.gold import labelled_files, read_labelled, read_texts
 from models import InputError, taxonomy
 from models.errors import MissingExtraError
 from training.auditing.page import render
+from training.data import once
 
 if TYPE_CHECKING:  # torch stands behind it
     from training.auditing.listing import Finding, Listing
@@ -53,7 +54,7 @@ def audit(
     data: tuple[Path, ...], texts: tuple[Path, ...], taxonomy_file: Path | None, output: Path, seed: int
 ) -> None:
     """List labels that may be wrong: suspected errors, near-duplicates that differ, people who contradict each other
-    or drift. Changes nothing."""
+    or drift. Changes nothing. A comment that is in several files counts once, with the labels of the last one."""
     try:
         from training.auditing.listing import listing  # torch: not for `listenwell labels --help`
     except ModuleNotFoundError as error:
@@ -62,12 +63,10 @@ def audit(
         raise InputError(f"--output: must end in {' or '.join(ENDINGS)}", code="unknown_format")
     tax = taxonomy.load(taxonomy_file) if taxonomy_file else taxonomy.load()
     known = read_texts(texts)
-    comments: list[LabelledComment] = []
-    files: list[str] = []
-    for path in labelled_files(data):
-        found = read_labelled(path, tax, known)
-        comments += found
-        files += [path.name] * len(found)
+    places = labelled_files(data)
+    parts = once([read_labelled(path, tax, known) for path in places])
+    comments = [comment for part in parts for comment in part]
+    files = [path.name for path, part in zip(places, parts, strict=True) for _ in part]
     listed = listing(comments, files, tax, seed=seed)
     text = render(listed, comments=len(comments)) if output.suffix == ".html" else _lines(listed.findings)
     output.write_text(text, encoding="utf-8")
