@@ -51,7 +51,7 @@ def open_source(
         return JsonLinesSource(None, plan)
     file = Path(path)
     format, packing = split_format(file.name)
-    content = Content(file, name or file.name, packing, limit)
+    content = Content(file, name or printable(file.name), packing, limit)
     kind = _KINDS.get(format)
     if kind is None:
         raise content.fault(
@@ -69,6 +69,11 @@ def split_format(name: str) -> tuple[str, str]:
     lowered = name.lower()
     packing = next((ending for ending in PACKINGS if lowered.endswith(ending)), "")
     return Path(lowered.removesuffix(packing)).suffix.removeprefix("."), packing
+
+
+def printable(name: str) -> str:
+    """A file's name as every terminal and database takes it: on this machine it may be any bytes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class JsonLinesSource:

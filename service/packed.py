@@ -46,6 +46,11 @@ class Content:
     packing: str = ""
     limit: int | None = None
 
+    @property
+    def most(self) -> int | None:
+        """Bytes that it may unpack to, by the limit and by its size; None if it may to any."""
+        return self.limit and min(self.limit, max(_FREE, MAX_RATIO * self.path.stat().st_size))
+
     def open(self) -> BinaryIO:
         """The unpacked bytes; also reading may raise what opening does.
 
@@ -100,6 +105,12 @@ class Content:
                         line = stream.readline(MAX_LINE)
                     yield number, None
 
+    def too_large(self, most: int) -> models.InputError:
+        """What a file that unpacks to more bytes is refused with."""
+        return self.fault(
+            f"unpacks to more than {most:,} bytes, the most that is taken of it", "file_too_large"
+        )
+
     def fault(self, detail: str, code: str) -> models.InputError:
         """An error of this file."""
         return models.InputError(f"{self.name}: {detail}", code=code)
@@ -113,8 +124,7 @@ class _Unpacked(io.RawIOBase):
         self.content = content
         self.stream = stream
         self.size = 0
-        packed = content.path.stat().st_size
-        self.most = content.limit and min(content.limit, max(_FREE, MAX_RATIO * packed))
+        self.most = content.most
 
     def readable(self) -> bool:
         """It is."""
@@ -125,9 +135,7 @@ class _Unpacked(io.RawIOBase):
         chunk = self._read(len(buffer))
         self.size += len(chunk)
         if self.most is not None and self.size > self.most:
-            raise self.content.fault(
-                f"unpacks to more than {self.most:,} bytes, the most that is taken of it", "file_too_large"
-            )
+            raise self.content.too_large(self.most)
         buffer[: len(chunk)] = chunk
         return len(chunk)
 

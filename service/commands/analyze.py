@@ -10,10 +10,11 @@ import models
 from models.masking.masker import Masker
 from service.analyse import analyze as analyze_items
 from service.commands.batches import batches
-from service.commands.given import map_option, read_settings
+from service.commands.given import keep_apart, map_option, read_settings, written
 from service.files import Source, open_source
 from service.privacy.masking import masker_of
 from service.remote import delivered, fetched, is_url
+from service.settings import Settings
 
 _BATCH = 64
 
@@ -38,18 +39,22 @@ def analyze(
     Comments that cannot be read are listed on standard error as JSON lines, and the exit status is 1.
     """
     settings = read_settings(model=model)
+    keep_apart(input, {"--output": output})
     masker = masker_of(settings)
     with fetched(input) as file:
         source = open_source(file, columns)
-        pipeline = models.load(
-            settings.model or "default",
-            runtime=settings.runtime,
-            threads=settings.threads,
-            compiled=settings.compiled_folder,
-        )
-        with delivered(output) if is_url(output) else click.open_file(output, "wb") as out:
-            failed = _analyze(source, pipeline, masker, out)
+        with delivered(output) if is_url(output) else written("--output", output) as out:
+            failed = _analyze(source, _load(settings), masker, out)
     context.exit(1 if failed else 0)
+
+
+def _load(settings: Settings) -> models.Pipeline:
+    return models.load(
+        settings.model or "default",
+        runtime=settings.runtime,
+        threads=settings.threads,
+        compiled=settings.compiled_folder,
+    )
 
 
 def _analyze(source: Source, pipeline: models.Pipeline, masker: Masker | None, out: IO[Any]) -> int:

@@ -6,8 +6,8 @@ neither tagged nor counted again. With `--engine ray` a cluster tags the comment
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import IO
 
 import click
 
@@ -16,13 +16,13 @@ from service.analyse import Desk
 from service.cluster.scoring import LOCAL
 from service.cluster.work import ClusterWork, Order
 from service.commands.batches import batches
-from service.commands.file_work import FileWork
-from service.commands.given import map_option, read_settings, store, tenant_option
+from service.commands.file_work import End, FileWork
+from service.commands.given import keep_apart, map_option, read_settings, store, tenant_option, written
 from service.commands.progress import progress
 from service.commands.table import output, print_touchpoints
 from service.commands.tally import Tally
 from service.database import read
-from service.files import STREAM, open_source, split_format
+from service.files import STREAM, open_source, printable, split_format
 from service.jobs.records import Options
 from service.jobs.rejects import line_of, shaped
 from service.jobs.run import ALONE
@@ -30,6 +30,11 @@ from service.metrics import Rules, overview
 from service.promotion.choice import pinned
 from service.remote import fetched, file_name, is_url, shown
 from service.watched import Watched
+
+_TOLD: dict[End, str] = {
+    "stopped": "Stopped. What is counted above is stored; run the same again to go on.",
+    "cancelled": "The job was cancelled. What is counted above is stored and stays.",
+}
 
 
 @click.command()
@@ -60,12 +65,10 @@ from service.watched import Watched
     help="Ray: a folder or URL that all machines reach, for the work in hand; the analyses stay there as Parquet.",
 )
 @click.option("--id-from-line", is_flag=True, help="Give rows without an id the id FILE-ROW.")
-@click.option(
-    "--errors", type=click.File("w", encoding="utf-8"), help="Write all failed rows there as JSON lines."
-)
+@click.option("--errors", metavar="FILE", help="Write all failed rows there as JSON lines.")
 @click.option(
     "--rejects",
-    type=click.File("wb"),
+    metavar="FILE",
     help="Write all failed rows themselves there, to be corrected and sent again.",
 )
 @tenant_option
@@ -80,8 +83,8 @@ def backfill(
     parallelism: int | None,
     parts: str | None,
     id_from_line: bool,
-    errors: IO[str] | None,
-    rejects: IO[bytes] | None,
+    errors: str | None,
+    rejects: str | None,
     tenant: str,
 ) -> None:
     """Tag and store the comments of INPUT.
@@ -90,26 +93,33 @@ def backfill(
     or .zst; or - for JSON lines.
     """
     order = _order(engine, input, address, parallelism, parts)
-    settings, tally = read_settings(), Tally(errors, rejects)
+    settings = read_settings()
+    keep_apart(input, {"--errors": errors, "--rejects": rejects})
     options = Options(columns=columns, touchpoint=touchpoint, ids=_stem(input) if id_from_line else None)
     with fetched(input) as file:
         open_source(file, columns)
-        with tracing.on(), store(settings) as database:
+        with (
+            written("--errors", errors) if errors else nullcontext() as to_errors,
+            written("--rejects", rejects) if rejects else nullcontext() as to_rejects,
+            tracing.on(),
+            store(settings) as database,
+        ):
+            tally = Tally(to_errors, to_rejects)
             settings, pipeline = pinned(database, settings)
             if input == STREAM:
-                stopped = _stream(Desk(database, Watched(pipeline.analyze), settings), options, tenant, tally)
+                desk = Desk(database, Watched(pipeline.analyze), settings)
+                end = _stream(desk, options, tenant, tally)
             else:
                 cluster = ClusterWork(order, settings, pipeline.version) if order else None
                 work = FileWork(database, pipeline, settings, cluster)
-                stopped = work.run(file, _source(input), tenant, options, tally)
+                end = work.run(file, _source(input), tenant, options, tally)
             tally.print()
             rules = Rules.of(settings, pipeline.taxonomy, pipeline.version, pipeline.calibration.errors)
             with read(database) as conn:
                 print_touchpoints(output(), overview(conn, tenant, rules), pipeline.taxonomy)
-    if stopped:
-        click.echo("Stopped. What is counted above is stored; run the same again to go on.", err=True)
-        context.exit(130)
-    context.exit(1 if tally.outcomes["failed"] else 0)
+    if end in _TOLD:
+        click.echo(_TOLD[end], err=True)
+    context.exit(130 if end == "stopped" else 1 if tally.outcomes["failed"] or end == "cancelled" else 0)
 
 
 def _order(
@@ -128,7 +138,7 @@ def _order(
     return Order(address or LOCAL, parallelism, parts)
 
 
-def _stream(desk: Desk, options: Options, tenant: str, tally: Tally) -> bool:
+def _stream(desk: Desk, options: Options, tenant: str, tally: Tally) -> End:
     seen: set[str] = set()
     rows = _completed(options)
     with progress() as bar:
@@ -143,8 +153,8 @@ def _stream(desk: Desk, options: Options, tenant: str, tally: Tally) -> bool:
                 tally.add([result["outcome"] for result in results.results], moved)
                 bar.advance(task, len(items))
         except KeyboardInterrupt:
-            return True
-    return False
+            return "stopped"
+    return "done"
 
 
 def _completed(options: Options) -> Iterator[object]:
@@ -162,4 +172,4 @@ def _stem(input: str) -> str:
     if input == STREAM:
         return "stdin"
     name = file_name(input)
-    return Path(name.removesuffix(split_format(name)[1])).stem
+    return printable(Path(name.removesuffix(split_format(name)[1])).stem)

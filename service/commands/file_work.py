@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import click
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ from service.settings import Settings
 from service.watched import Watched
 
 _CHUNK = 1_000
+End = Literal["done", "stopped", "cancelled"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class FileWork:
     settings: Settings
     cluster: ClusterWork | None = None
 
-    def run(self, file: str, source: str, tenant: str, options: Options, tally: Tally) -> bool:
-        """True if the person at the keyboard stopped it, which loses no comment and halves none.
+    def run(self, file: str, source: str, tenant: str, options: Options, tally: Tally) -> End:
+        """How it ended. The person at the keyboard may stop it, which loses no comment and halves none.
 
         The file lies at `file` and is known as `source`. Raises `InputError` where it cannot be read to its end;
         what came before is stored and counted.
@@ -56,7 +58,9 @@ class FileWork:
             tally.rejects.writelines(map(line_of, rows))
         if job.state == "failed":
             raise models.InputError(f"{tally.line()}; {job.error_detail}", code=str(job.error_code))
-        return stopped and job.state != "done"
+        if job.state == "cancelled":
+            return "cancelled"
+        return "stopped" if stopped and job.state != "done" else "done"
 
     def _work(self, job: Job, owner: str, file: str, unchanged: Unchanged) -> bool:
         if job.position:

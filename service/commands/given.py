@@ -1,7 +1,10 @@
-"""What the commands share: settings with readable errors, column maps, an open store."""
+"""What the commands share: settings with readable errors, column maps, outputs, an open store."""
 
-from collections.abc import Iterator
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -11,8 +14,9 @@ from pydantic import ValidationError
 import models
 from service.analyse import TENANT
 from service.database import AWAY, migrate, open_engine
+from service.files import printable
 from service.keys.key import checked_tenant
-from service.remote import delivered, is_url
+from service.remote import delivered, is_url, shown
 from service.settings import Settings
 
 
@@ -51,12 +55,62 @@ def output_stream(name: str) -> AbstractContextManager[IO[Any]]:
     return delivered(name) if is_url(name) else click.open_file(name, "wb", atomic=name != "-")
 
 
+def keep_apart(input: str, outputs: Mapping[str, str | None]) -> None:
+    """Nothing may be written where the input is read, nor two things to one place; `outputs` are by their options.
+
+    Raises `InputError` ("unwritable_file"). What is no plain file, such as /dev/null, takes all.
+    """
+    taken: dict[str, Path | str] = {"the input": _place("/dev/stdin" if input == "-" else input)}
+    for option, name in outputs.items():
+        if name is None or name == "-":
+            continue
+        place = _place(name)
+        for other, at in taken.items():
+            if _is_same(place, at):
+                raise models.InputError(
+                    f"{option} {printable(shown(name))}: is the file of {other}, which would be lost; "
+                    "name another one",
+                    code="unwritable_file",
+                )
+        taken[option] = place
+
+
+@contextmanager
+def written(option: str, name: str) -> Iterator[IO[bytes]]:
+    """The file that an option names, emptied, or - for standard output. Raises `InputError` ("unwritable_file")."""
+    try:
+        stream = click.open_file(name, "wb")
+    except OSError as error:
+        raise models.InputError(
+            f"{option} {printable(name)}: cannot be written: {error.strerror}", code="unwritable_file"
+        ) from error
+    with stream:
+        yield stream
+
+
+def _place(name: str) -> Path | str:
+    """A path on this machine, or a URL as it is."""
+    local = name.removeprefix("file://")
+    return local if is_url(local) else Path(local)
+
+
+def _is_same(one: Path | str, other: Path | str) -> bool:
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.isfile(one) and os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
 def column_map(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
     """`--map field=column` options as a map from fields to columns."""
     split = [pair.partition("=") for pair in pairs]
     for name, sign, column in split:
         if not (name and sign and column):
             raise click.BadParameter("must be FIELD=COLUMN, like text=answer or metadata.region=region")
+    names = Counter(name for name, _, _ in split)
+    if twice := [name for name, number in names.items() if number > 1]:
+        raise click.BadParameter(f"{twice[0]} is given twice, and a field has one column")
     return {name: column for name, _, column in split}
 
 

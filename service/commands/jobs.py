@@ -1,7 +1,6 @@
 """`listenwell jobs list|show|cancel|rejects`: what is worked on, how far it is, and what could not be stored."""
 
 import json
-from typing import BinaryIO
 
 import click
 import sqlalchemy as sa
@@ -10,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 import models
-from service.commands.given import read_settings, store, tenant_option
+from service.commands.given import read_settings, store, tenant_option, written
 from service.commands.table import output
 from service.database import read, write
 from service.jobs import leases, rejects, repository, storage
@@ -66,16 +65,15 @@ def cancel(id: str, tenant: str) -> None:
 
 @jobs.command("rejects")
 @click.argument("id")
-@click.option(
-    "--output", type=click.File("wb", lazy=True), default="-", help="Where to; else standard output."
-)
+@click.option("--output", metavar="FILE", default="-", help="Where to; else standard output.")
 @tenant_option
-def rejects_(id: str, output: BinaryIO, tenant: str) -> None:
+def rejects_(id: str, output: str, tenant: str) -> None:
     """The rows that a job rejected, each with the reason, as JSON lines to be corrected and sent again."""
     settings = read_settings()
     with store(settings) as engine:
-        for lines in rejects.fetch(engine, _find(engine, tenant, id), settings):
-            output.write(lines)
+        found = rejects.fetch(engine, _find(engine, tenant, id), settings)
+        with written("--output", output) as out:
+            out.writelines(found)
 
 
 def _find(engine: sa.Engine, tenant: str, id: str) -> Job:

@@ -13,7 +13,7 @@ _LISTED = 20
 class Tally:
     """What became of the rows."""
 
-    def __init__(self, errors: IO[str] | None, rejects: IO[bytes] | None) -> None:
+    def __init__(self, errors: IO[bytes] | None, rejects: IO[bytes] | None) -> None:
         self.outcomes = Counter({"created": 0, "replayed": 0, "replaced": 0, "failed": 0})
         self.listed: list[Mapping[str, Any]] = []
         self.rejects = rejects
@@ -25,7 +25,7 @@ class Tally:
         self.outcomes["failed"] += len(errors)
         self.listed += errors[: _LISTED - len(self.listed)]
         if self._errors is not None:
-            self._errors.writelines(json.dumps(error) + "\n" for error in errors)
+            self._errors.writelines(json.dumps(error).encode("ascii") + b"\n" for error in errors)
 
     def line(self) -> str:
         """All counts in a line."""

@@ -72,7 +72,9 @@ def job_json(job: Job, keep_days: int) -> dict[str, Any]:
         "total": job.total,
         "counts": job.counts,
         "rate": None if rate is None else round(rate, 1),
-        "eta_seconds": round((job.total - job.position) / rate) if rate and job.total is not None else None,
+        "eta_seconds": round(max(job.total - job.position, 0) / rate)
+        if rate and job.total is not None
+        else None,
         "error": {"code": job.error_code, "detail": job.error_detail} if job.error_code else None,
         "created_at": rfc3339(job.created_at),
         "started_at": rfc3339(job.started_at) if job.started_at else None,

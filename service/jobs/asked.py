@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 import models
@@ -56,7 +57,7 @@ def ending_of(given: str | None, name: str | None, content_type: str, content_en
 
 def _columns(text: str | None) -> dict[str, str]:
     try:
-        columns = json.loads(text) if text else {}
+        columns = json.loads(text, object_pairs_hook=_once) if text else {}
     except (ValueError, RecursionError):
         columns = None
     if not isinstance(columns, dict) or not all(
@@ -65,6 +66,15 @@ def _columns(text: str | None) -> dict[str, str]:
         raise _invalid('columns: must be a JSON object of fields and columns, like {"text": "answer"}')
     Columns(columns, "columns:")
     return columns
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object, none of whose names is there twice: JSON knows no such thing, and the last one would win."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        name = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise models.InputError(f"columns: {_short(name)}: is given twice", code="duplicate_field")
+    return found
 
 
 def _invalid(detail: str) -> models.InputError:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 import models
 from service.database import read, write
+from service.files import printable
 from service.jobs import leases
 from service.jobs import repository as jobs
 from service.jobs.records import Job, Kind, LeaseLost, NewJob, Options
@@ -28,8 +29,10 @@ def backfill_job(path: str, source: str, tenant: str, options: Options) -> NewJo
         with file.open("rb") as stream:
             content = file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise models.InputError(f"{file.name}: {error.strerror}", code="unreadable_file") from error
-    return _new(tenant, "backfill", file.name, source, options.to_dict(), content)
+        raise models.InputError(
+            f"{printable(file.name)}: {error.strerror}", code="unreadable_file"
+        ) from error
+    return _new(tenant, "backfill", printable(file.name), printable(source), options.to_dict(), content)
 
 
 def rescore_job(tenant: str, version: str, total: int) -> NewJob:

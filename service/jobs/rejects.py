@@ -37,10 +37,14 @@ def rejected(engine: sa.Engine, job: Job, source: Source) -> Iterator[dict[str, 
     """The rejected rows of a job in their order, out of its file; what was erased since is not among them."""
     options = Options(**job.options)
     rows = enumerate(source.rows())
-    for failed in _failed(engine, job):
-        found = [(next((row for place, row in rows if place == item.place), None), item) for item in failed]
-        given = [shaped(options.complete(row, item.place + 1), item.error()) for row, item in found]
-        yield from _without_erased(engine, job, given)
+    found = (
+        (next((row for place, row in rows if place == item.place), None), item)
+        for failed in _failed(engine, job)
+        for item in failed
+    )
+    given = (shaped(options.complete(row, item.place + 1), item.error()) for row, item in found)
+    for portion in _portions(given):
+        yield from _without_erased(engine, job, portion)
 
 
 def shaped(row: object, error: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,13 +66,26 @@ def masked(row: dict[str, Any], masker: Masker) -> dict[str, Any]:
 
 
 def line_of(row: dict[str, Any]) -> bytes:
-    """As a line; in ASCII, so that half a character is no obstacle."""
-    return json.dumps(row).encode("ascii") + b"\n"
+    """As a line; in ASCII, so that half a character is no obstacle. What is no number of JSON is its word."""
+    try:
+        line = json.dumps(row, allow_nan=False)
+    except ValueError:
+        # 1e999 is JSON, and Python's infinity is not.
+        line = json.dumps(json.loads(json.dumps(row), parse_constant=str))
+    return line.encode("ascii") + b"\n"
 
 
 def keep(folder: Path, id: str, rows: Iterable[dict[str, Any]]) -> bool:
     """Keep them beside the job; false if there are none. Raises `OSError` if the disk is full."""
     return _write(folder, id, map(line_of, rows))
+
+
+def withdraw(engine: sa.Engine, job: Job, folder: Path) -> None:
+    """Remove what was kept of a job that was cancelled meanwhile; that of another worker, who has it now, stays."""
+    with read(engine) as conn:
+        found = repository.get(conn, job.tenant, job.id)
+    if found is None or not (found.active or found.rejects_until):
+        storage.rejects_of(folder, job.id).unlink(missing_ok=True)
 
 
 def purge(engine: sa.Engine, job: Job, folder: Path) -> None:
@@ -108,7 +125,7 @@ def fetch(engine: sa.Engine, job: Job, settings: Settings) -> Iterator[bytes]:
     if not job.failed:
         return iter(())
     path = storage.rejects_of(storage.folder_of(settings), job.id)
-    if not path.is_file():
+    if job.rejects_until is None or not path.is_file():
         raise models.InputError("its rejected rows are not kept (any more)", code="rejects_gone")
     return _lines(engine, job, path)
 
@@ -117,6 +134,19 @@ def _lines(engine: sa.Engine, job: Job, path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while lines := file.readlines(_AT_ONCE):
             yield b"".join(map(line_of, _without_erased(engine, job, [json.loads(line) for line in lines])))
+
+
+def _portions(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The rows, not more at once than there is room for."""
+    portion: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        portion.append(row)
+        size += len(json.dumps(row))
+        if size >= _AT_ONCE or len(portion) == _CHUNK:
+            yield portion
+            portion, size = [], 0
+    yield portion
 
 
 def _failed(engine: sa.Engine, job: Job) -> Iterator[list[Item]]:

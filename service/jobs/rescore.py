@@ -16,6 +16,7 @@ from service.analyse import Tagger, comment_of
 from service.database import read, write
 from service.events import outbox
 from service.jobs import leases
+from service.jobs import repository as jobs
 from service.jobs.records import Job
 from service.jobs.run import BATCH, Lease, Pace, batch_span, patiently
 from service.records import Outdated
@@ -70,10 +71,13 @@ class Rescore:
     def _commit(self, batch: Sequence[Outdated], analyses: Sequence[models.Analysis]) -> None:
         with write(self.engine) as conn:
             self.lease.hold(conn)
+            position = self.position + len(batch)
+            # The answer to a commit can be lost where the commit was not.
+            if jobs.by_key(conn, self.job.key).position == position:
+                return
             done = repository.reanalyze(conn, list(zip(batch, analyses, strict=True)))
             outbox.analyzed_all(conn, self.job.tenant, done, ["replaced"] * len(done))
             outcomes = Counter({"replaced": len(done), "replayed": len(batch) - len(done)})
-            position = self.position + len(batch)
             leases.advance(conn, self.job.key, position, outcomes, rate=self._pace.mark(position))
 
     def _finish(self) -> None:

@@ -17,7 +17,7 @@ from datetime import timedelta
 from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
@@ -280,7 +280,12 @@ class Run:
                 leases.finish(conn, self.job.key, state, code=code, detail=detail, rejects=keep)
                 forget_tombstones(conn)
 
-        patiently(finish, self.stop)
+        try:
+            patiently(finish, self.stop)
+        except LeaseLost:
+            if kept:
+                rejects.withdraw(self.engine, self.job, storage.folder_of(self.settings))
+            raise
         return state
 
     def _keep_rejects(self) -> bool:
@@ -289,14 +294,16 @@ class Run:
             return False
         folder = storage.folder_of(self.settings)
         try:
-            rows = rejects.rejected(self.engine, self.job, self._source())
-            if self.masker is not None:
-                rows = map(partial(rejects.masked, masker=self.masker), rows)
-            return patiently(partial(rejects.keep, folder, self.job.id, rows), self.stop)
+            return patiently(lambda: rejects.keep(folder, self.job.id, self._rejected()), self.stop)
         except (models.InputError, OSError) as error:
             # The list of errors is kept in any case; for want of room no job is held up that is done.
             log.error("job %s: its rejected rows cannot be kept: %s", self.job.id, error)
             return False
+
+    def _rejected(self) -> Iterator[dict[str, Any]]:
+        """From the first on, each time that it is asked for."""
+        rows = rejects.rejected(self.engine, self.job, self._source())
+        return rows if self.masker is None else map(partial(rejects.masked, masker=self.masker), rows)
 
 
 def batch_span(job: Job, first: int, size: int) -> AbstractContextManager[object]:

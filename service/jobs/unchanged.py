@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import models
+from service.files import printable
 from service.jobs.records import FILE_CHANGED, Job
 
 
@@ -21,7 +22,7 @@ class Unchanged:
         if self._look() == self._first:
             return None
         return models.InputError(
-            f"{self.file.name}: changed while it was read; run the same again", code=FILE_CHANGED
+            f"{printable(self.file.name)}: changed while it was read; run the same again", code=FILE_CHANGED
         )
 
     def _look(self) -> tuple[int, int] | None:

@@ -21,6 +21,8 @@ from service.jobs.storage import Incoming
 _BUFFER = 1_048_576
 _MAX_FORM = 65_536
 """Bytes of all that is not the file, names and values."""
+_MAX_BOUNDARY = 256
+"""What the parser takes; RFC 2046 has 70."""
 
 
 @dataclass
@@ -81,6 +83,10 @@ class _Form:
     def __init__(self, boundary: bytes) -> None:
         if not boundary:
             raise _broken("the form names no boundary")
+        if len(boundary) > _MAX_BOUNDARY:
+            raise _broken(
+                f"the form's boundary has {len(boundary):,} characters, the limit is {_MAX_BOUNDARY:,}"
+            )
         self.received = Received()
         self._out = bytearray()
         self._beside = 0

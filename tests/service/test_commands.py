@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -225,3 +226,77 @@ def test_the_shipped_example_goes_in_whole(monkeypatch: pytest.MonkeyPatch) -> N
     assert result.exit_code == 0, result.stderr
     assert " 0 failed" in result.stdout
     assert totals()["*"] >= 300
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["backfill", "in.jsonl", "--rejects", "in.jsonl"],
+        ["backfill", "in.jsonl", "--errors", "./in.jsonl"],
+        ["backfill", "in.jsonl", "--rejects", "link.jsonl"],
+        ["backfill", "in.jsonl", "--errors", "new.jsonl", "--rejects", "new.jsonl"],
+        ["analyze", "in.jsonl", "--output", "in.jsonl"],
+        ["analyze", "in.jsonl", "--output", "file://{here}/in.jsonl"],
+        ["analyze", "in.jsonl", "--output", "no/such/folder.jsonl"],
+        ["backfill", "in.jsonl", "--rejects", "no/such/folder.jsonl"],
+        ["backfill", "in.jsonl", "--errors", "."],
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_anything_is_read(arguments: list[str]) -> None:
+    content = Path(jsonl("in.jsonl", ROWS)).read_bytes()
+    Path("link.jsonl").symlink_to("in.jsonl")
+    result = run(*(one.replace("{here}", str(Path.cwd())) for one in arguments))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{arguments[-2]} " in result.stderr
+    assert "[unwritable_file]" in result.stderr
+    assert Path("in.jsonl").read_bytes() == content
+    assert "No jobs" in run("jobs", "list").stdout
+
+
+def test_what_failed_in_an_earlier_run_is_not_left() -> None:
+    given = ("--errors", "errors.jsonl", "--rejects", "rejects.jsonl")
+    assert run("backfill", jsonl("in.jsonl", [{"id": "1", "text": 7}]), *given).exit_code == 1
+    assert "" not in (Path("errors.jsonl").read_text(), Path("rejects.jsonl").read_text())
+    assert run("backfill", jsonl("in.jsonl", ROWS), *given).exit_code == 0
+    assert (Path("errors.jsonl").read_text(), Path("rejects.jsonl").read_text()) == ("", "")
+    assert run("backfill", "in.jsonl", "--errors", "/dev/null", "--rejects", "/dev/null").exit_code == 0
+
+
+def test_a_field_that_is_mapped_twice_is_told() -> None:
+    result = run("backfill", jsonl("in.jsonl", ROWS), "--map", "id=a", "--map", "id=b")
+    assert (result.exit_code, "id is given twice" in result.stderr) == (2, True)
+
+
+def test_a_file_may_have_any_name() -> None:
+    name = os.fsdecode(b"caf\xe9.jsonl")
+    jsonl(name, [{"text": "fine"}])
+    result = run("backfill", name, "--id-from-line")
+    assert result.exit_code == 0, result.output
+    assert "caf\\xe9.jsonl" in run("jobs", "list").stdout
+
+
+def test_analyze_writes_what_came_before_the_cut() -> None:
+    noise = Random(7)
+    lines = [json.dumps({"id": f"r{i}", "text": f"fine {noise.random()}"}) + "\n" for i in range(100)]
+    packed = gzip.compress("".join(lines).encode())
+    Path("in.jsonl.gz").write_bytes(packed[: len(packed) - 300])
+    result = run("analyze", "in.jsonl.gz", "--output", "out.jsonl")
+    assert (result.exit_code, "truncated_file" in result.stderr) == (2, True)
+    assert 64 < len(Path("out.jsonl").read_text(encoding="utf-8").splitlines()) < 100
+
+
+def test_a_cancelled_backfill_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = jsonl("in.jsonl", [{"id": f"r{i}", "text": "fine"} for i in range(MORE)])
+    take = Run._take
+
+    def cancelled(work: Run, rows: list[object]) -> Any:
+        if work.position:
+            assert "cancelled" in run("jobs", "cancel", work.job.id).stdout
+        return take(work, rows)
+
+    monkeypatch.setattr(Run, "_take", cancelled)
+    result = run("backfill", path)
+    assert result.exit_code == 1
+    assert f"{ALONE:,} created" in result.stdout
+    assert "was cancelled" in result.stderr
+    assert "run the same again" not in result.stderr

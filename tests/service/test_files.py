@@ -262,3 +262,81 @@ def test_what_only_python_reads_as_a_number_is_left_as_it_is(tmp_path: Path, cel
         {"text": "fine", "scores": {"nps": cell}},
         {"text": "fine", "scores": {"nps": 9}},
     ]
+
+
+def test_one_column_may_be_two_fields(tmp_path: Path) -> None:
+    """Else the customer of a file whose one column is id and customer could not be erased."""
+    both = {"id": "ref", "customer_id": "ref"}
+    pq.write_table(pa.table({"ref": [7], "text": ["fine"]}), tmp_path / "a.parquet")
+    for path in (
+        written(tmp_path, "a.csv", "ref,text\n7,fine\n"),
+        written(tmp_path, "a.jsonl", '{"ref": "7", "text": "fine"}\n'),
+        str(tmp_path / "a.parquet"),
+    ):
+        assert rows(path, **both) == [{"id": "7", "customer_id": "7", "text": "fine"}]
+
+
+def test_a_field_has_one_column(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "text,nps,scores.nps\nfine,9,8\n")
+    assert "several columns for scores.nps" in fault(path).detail
+    error = fault(path, nps="nps", **{"scores.nps": "scores.nps"})
+    assert (error.code, "scores.nps" in error.detail) == ("duplicate_field", True)
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ('{"key": "1", "id": "2", "text": "a"}', "id"),
+        ('{"id": "2", "key": "1", "text": "a"}', "id"),
+        ('{"id": "2", "text": "a", "nps": 1, "scores": {"nps": 9}}', "scores.nps"),
+        ('{"id": "2", "text": "a", "metadata.x": "1", "metadata": {"x": "2"}}', "metadata.x"),
+    ],
+)
+def test_a_row_that_gives_a_field_twice_is_refused_whatever_the_order(
+    tmp_path: Path, line: str, field: str
+) -> None:
+    broken, same, null = rows(
+        written(
+            tmp_path, "a.jsonl", line + '\n{"key": "1", "text": "a"}\n{"key": "1", "id": null, "text": "a"}\n'
+        ),
+        id="key",
+    )
+    assert isinstance(broken, BrokenLineError)
+    assert (broken.code, broken.field) == ("duplicate_field", field)
+    assert broken.line == line
+    assert same == null == {"id": "1", "text": "a"}
+
+
+@pytest.mark.parametrize(
+    ("content", "records"),
+    [
+        ('id,text\n1,a 5" screen\n2,fine\n3,5" and 6"\n', 3),
+        ('id,text\n1,"two\n\nlines, ""so"",\n"\n2,"a"\n', 2),
+        ('\ufeff"id",text\n1,"a"\n \n', 2),
+        ('id,text\n1,"",\n"",""\n', 2),
+    ],
+)
+def test_records_are_counted_as_they_are_read(tmp_path: Path, content: str, records: int) -> None:
+    path = written(tmp_path, "a.csv", content)
+    assert (open_source(path).count(), len(rows(path))) == (records, records)
+
+
+def test_a_record_without_an_end_ends_somewhere(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", b'id,text\n1,fine\n"a' + b'\nab","' * 1_000_000)
+    error = fault(path)
+    assert (error.code, "begins on line 3" in error.detail) == ("invalid_csv", True)
+    assert "4,000,000 bytes" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "hint"),
+    [
+        (b"id,text\r1,fine\r", "invalid_csv", "tr '"),
+        ("id,text\n1,fine\n".encode("utf-16"), "invalid_encoding", "iconv -f UTF-16"),
+        ("id,text\n1,fine\n".encode("utf-16-be"), "invalid_encoding", "iconv -f UTF-16"),
+        (b"text,id,,\nfine,1,,\n", "invalid_header", "column 3 has no name"),
+    ],
+)
+def test_the_right_remedy_is_told(tmp_path: Path, content: bytes, code: str, hint: str) -> None:
+    error = fault(written(tmp_path, "a.csv", content))
+    assert (error.code, hint in error.detail) == (code, True), error.detail

@@ -173,6 +173,8 @@ def test_a_cancelled_job_keeps_no_file(client: TestClient, settings: Settings, w
         ("", b"x", {"content-type": "multipart/form-data"}, 422, "invalid_body"),
         ("", b"--b\r\nnonsense", {"content-type": "multipart/form-data; boundary=b"}, 422, "invalid_body"),
         ("", b"--b--\r\n", {"content-type": "multipart/form-data; boundary=b"}, 422, "invalid_body"),
+        ("", b"x", {"content-type": f"multipart/form-data; boundary={'b' * 257}"}, 422, "invalid_body"),
+        ('?columns={"text":"a","text":"b"}', b"x", LINES, 422, "duplicate_field"),
         ("", b"x", LINES | {"sec-fetch-site": "cross-site"}, 403, "cross_site"),
     ],
 )

@@ -21,7 +21,7 @@ from service.app import create_app
 from service.commands.backfill import backfill
 from service.commands.jobs import jobs as jobs_command
 from service.database import read, write
-from service.jobs import storage
+from service.jobs import rejects, storage
 from service.jobs.tables import job as job_table
 from service.jobs.tables import job_item
 from service.jobs.worker import Worker, clear
@@ -279,3 +279,56 @@ def test_erased_ids_are_in_no_error_of_an_ended_job(
         assert not conn.scalars(
             sa.select(job_item.c.comment_id).where(job_item.c.comment_id.is_not(None))
         ).all()
+
+
+def test_they_are_kept_where_the_database_was_away_for_a_moment(
+    client: TestClient, sent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, buried = [], rejects.buried
+
+    def away_at_first(*given: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise sa.exc.OperationalError("SELECT", {}, Exception("away"))
+        return buried(*given)
+
+    monkeypatch.setattr(rejects, "buried", away_at_first)
+    assert [row.get("id") for row in lines(client, sent(jsonl(BAD)))] == ["bad", None]
+
+
+def test_those_of_a_job_that_is_cancelled_while_they_are_written_are_removed(
+    client: TestClient, work: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = client.post("/v1/jobs", content=jsonl(BAD), headers=LINES).headers["location"]
+    keep = rejects.keep
+
+    def late(*given: Any) -> bool:
+        kept = keep(*given)
+        assert client.delete(url).json()["state"] == "cancelled"
+        # As by a worker that renames its file only now.
+        return keep(given[0], given[1], [{"id": "bad", "text": "secret"}]) and kept
+
+    monkeypatch.setattr(rejects, "keep", late)
+    work()
+    assert list(storage.folder_of(settings).iterdir()) == []
+    storage.rejects_of(storage.folder_of(settings), url.rpartition("/")[2]).write_text('{"id": "bad"}\n')
+    assert client.get(f"{url}/rejects").json()["code"] == "rejects_gone"
+
+
+def test_what_is_no_number_of_json_is_its_word(client: TestClient, sent: Any) -> None:
+    (row,) = lines(client, sent(b'{"id": "a", "text": "fine", "metadata": {"x": 1e999}}\n'))
+    assert row["metadata"] == {"x": "Infinity"}
+
+
+def test_long_ones_are_written_a_few_at_once(
+    client: TestClient, sent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portions, without = [], rejects._without_erased
+
+    def noted(engine: sa.Engine, job: Any, rows: list[Any]) -> list[Any]:
+        portions.append(len(rows))
+        return without(engine, job, rows)
+
+    monkeypatch.setattr(rejects, "_without_erased", noted)
+    sent(jsonl({"id": f"r{i}", "text": "x" * 300_000} for i in range(20)))
+    assert (sum(portions), max(portions)) == (20, 4)

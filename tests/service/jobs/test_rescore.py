@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import Engine
 
 import models
@@ -114,3 +116,20 @@ def test_two_at_once_are_told(engine: Engine, settings: Settings, make_analysis:
         assert caught.value.code == "job_running"
 
     assert rescore(engine, settings, Tags(make_analysis, second)).replaced == 100
+
+
+@pytest.mark.usefixtures("history")
+def test_a_commit_whose_answer_is_lost_counts_once(
+    engine: Engine, settings: Settings, make_analysis: MakeAnalysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, lost = Rescore._commit, []
+
+    def unheard(self: Rescore, *given: Any) -> None:
+        commit(self, *given)
+        if not lost:
+            lost.append(1)
+            raise sa.exc.OperationalError("COMMIT", {}, Exception("the connection is gone"))
+
+    monkeypatch.setattr(Rescore, "_commit", unheard)
+    job = rescore(engine, settings, Tags(make_analysis))
+    assert (job.state, job.position, job.replaced, job.replayed) == ("done", 100, 100, 0)

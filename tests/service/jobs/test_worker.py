@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from service import repository as comments
 from service.analyse import Desk
 from service.database import read, write
 from service.jobs import leases, repository, storage
+from service.jobs.answers import job_json
 from service.jobs.records import Job, LeaseLost
 from service.jobs.run import BATCH, Run
 from service.jobs.tables import job_item
@@ -322,3 +324,8 @@ def dying_after(batches: int, pipeline: models.Pipeline) -> Any:
         return pipeline.analyze(texts, all_labels=all_labels)
 
     return tagger
+
+
+def test_what_is_left_is_never_less_than_nothing(upload: Upload) -> None:
+    job = replace(upload(ROWS), state="running", lapsed=False, rate=2.0, position=9, total=3)
+    assert job_json(job, 7)["eta_seconds"] == 0
