@@ -31,6 +31,7 @@ _STATUS = {
     "cross_site": 403,
     "forbidden": 403,
     "insecure_address": 403,
+    "not_found": 404,
     "unknown_comment": 404,
     "unknown_job": 404,
     "unknown_touchpoint": 404,

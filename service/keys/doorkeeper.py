@@ -168,8 +168,8 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def _refuse_unseen(path: str) -> None:
     """A line's end behind an address would make it another one here than for the routes, which overlook it."""
-    if any(char < " " or char == "\x7f" for char in path):
-        raise InputError("an address must not contain control characters", code="invalid_value")
+    if path.endswith("\n"):
+        raise InputError("there is nothing at this address", code="not_found")
 
 
 async def _admit(caller: Caller, method: str, path: str) -> None:

@@ -93,14 +93,14 @@ def test_each_scope_opens_its_calls_and_no_other(
                 assert answer.json()["code"] == "forbidden"
 
 
-@pytest.mark.parametrize("path", ["/metrics%0A", "/v1/comments/c1%0A", "/v1/comments/c1%7F"])
+@pytest.mark.parametrize("path", ["/metrics%0A", "/v1/comments/c1%0A"])
 def test_an_address_that_routes_read_as_another_is_refused(
     client: TestClient, engine_of: sa.Engine, path: str
 ) -> None:
     client.post("/v1/comments", json={"comments": [COMMENT | {"id": "c1"}]})
     for scope in ("read", "admin"):
         answer = client.get(path, headers=bearer(make_key(engine_of, scope)))
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_value")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 def test_what_a_call_needs_unless_it_is_listed() -> None:
