@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from evaluation.base_encoder import base_encoder_path
@@ -51,8 +50,7 @@ def setfit_vectors(
         )
         trainer = Trainer(model=model, args=arguments, train_dataset=data)
         # The head is fitted outside, like that of the other baselines: only the encoder is tuned here.
-        with torch.autocast("cpu", dtype=torch.bfloat16):  # half of the time where the processor has it
-            trainer.train_embeddings(data["text"], data["label"], args=arguments)
+        trainer.train_embeddings(data["text"], data["label"], args=arguments)
     known, unknown = (
         np.asarray(model.model_body.encode(list(part), show_progress_bar=False), dtype=np.float32)
         for part in (train, texts)

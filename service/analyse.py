@@ -123,10 +123,6 @@ class Desk:
         self.settings = settings
         self.masker = masker_of(settings)
 
-    def analyze(self, items: Sequence[object], *, all_labels: bool = False) -> Results:
-        """See `analyze`."""
-        return analyze(items, self.tagger, masker=self.masker, all_labels=all_labels)
-
     def record(
         self, items: Sequence[object], *, tenant: str = TENANT, seen: set[str] | None = None
     ) -> Results:

@@ -56,7 +56,6 @@ from service.settings import Settings
 from service.shadow.reading import Shadow
 from service.straight import Heads, Straight
 from service.tracing import Traces
-from service.watched import Watched
 
 DESCRIPTION = "Reads open-ended customer feedback and gives true metrics for every touchpoint."
 
@@ -127,7 +126,7 @@ def _life(app: FastAPI, settings: Settings, tagger: Tagger | None) -> AbstractAs
             app.state.parts = Parts(
                 settings=settings,
                 engine=engine,
-                desk=Desk(engine, Watched(batcher), settings, stored=along.offer),
+                desk=Desk(engine, batcher, settings, stored=along.offer),
                 batcher=batcher,
                 model=model,
                 rules=_rules(settings, model),

@@ -34,6 +34,8 @@ Item = TypeVar("Item")
 MIGRATIONS = Path(__file__).with_name("migrations")
 LOCK_SECONDS = 30
 """How long a writer waits for the lock of another one."""
+IDLE_SECONDS = 120
+"""How long PostgreSQL keeps a transaction, and its locks, in which nothing is said: its process may be frozen."""
 AWAY: tuple[type[SQLAlchemyError], ...] = (OperationalError, InterfaceError, PoolTimeout)
 """What a statement raises where the database is gone, busy or out of connections: to be tried again later."""
 # A statement may hold some 32,000 values on SQLite and 65,000 on PostgreSQL.
@@ -52,7 +54,8 @@ _POSTGRESQL: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
     # Many short statements of several workers: what one gains by more processes, or by compiling, another loses.
-    "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s -c max_parallel_workers_per_gather=0 -c jit=off",
+    "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s -c max_parallel_workers_per_gather=0 -c jit=off "
+    f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s",
 }
 _TURNS: "WeakKeyDictionary[Engine, Turns]" = WeakKeyDictionary()
 _MIGRATION_LOCK = 7_238_114_902  # any number that nothing else on the server locks

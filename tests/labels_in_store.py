@@ -34,6 +34,8 @@ SAID: dict[str, dict[str, Any]] = {
         "intent": "praise",
     },
 }
+FILES = {"jsonl": "l.jsonl", "label-studio": "l.json", "docbin": "l.spacy", "datasets": "folder"}
+"""The formats that labels go out in, and where to."""
 Make = Callable[..., Any]
 
 

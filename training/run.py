@@ -5,9 +5,9 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from tokenizers import Tokenizer
@@ -43,6 +43,26 @@ Say = Callable[[str], None]
 _SOFT = "soft.safetensors"
 
 
+@dataclass(frozen=True)
+class _Base:
+    """The pretrained encoder as the run takes it up: where it lies, and how texts come to it."""
+
+    folder: Path
+    tokenizer: Tokenizer
+    emoji: Mapping[int, list[int]]
+    """The tokens that emoji are given: id, and the ids of the words whose vectors they begin with."""
+    shape: EncoderConfig
+    windows: Windows
+
+    @classmethod
+    def of(cls, output: Path, config: RunConfig) -> Self:
+        folder, architecture = pretrained(config.network.base, output)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        emoji = add_emoji(tokenizer)
+        shape = shape_of(folder, architecture, config.network, more=len(emoji))
+        return cls(folder, tokenizer, emoji, shape, Windows(tokenizer, shape))
+
+
 def train(
     corpus: Corpus,
     output: Path,
@@ -70,21 +90,16 @@ def train(
     learnt, silent = learnt_from(corpus, [*([start] if start else []), *teachers])
     refuse_seen(exam, learnt, "the exam", "this model")
     output.mkdir(parents=True, exist_ok=True)
-    base, architecture = pretrained(config.network.base, output)
-    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    emoji = add_emoji(tokenizer)
-    shape = shape_of(base, architecture, config.network, more=len(emoji))
-    windows = Windows(tokenizer, shape)
+    base = _Base.of(output, config)
     fingerprint = _fingerprint(corpus, config, tax, [start] if start else [], teachers)
     asked = teachers if config.loop.epochs else []  # without an epoch nobody hears what they would say
-    varied = _variations(corpus, base, tokenizer, config) if asked else []
+    varied = _variations(corpus, base, config) if asked else []
     plenty = replace(corpus, unlabelled=[*corpus.unlabelled, *varied])
-    training = _examples(plenty, windows, tax, output, asked, fingerprint, config, say)
-    held = make_examples(corpus.held_out, windows, tax)
+    training = _examples(plenty, base.windows, tax, output, asked, fingerprint, config, say)
+    held = make_examples(corpus.held_out, base.windows, tax)
     say(f"{len(training)} comments to train on, {len(held)} held out")
 
-    network = _network(shape, Layout(tax), config)
-    _begin(network, base, start, emoji)
+    network = _network(base, Layout(tax), config, start)
     trainer = Trainer(network, Layout(tax), config, output, fingerprint=fingerprint, report=report, say=say)
     progress = trainer.fit(training, held)
     if progress.epoch:
@@ -94,9 +109,11 @@ def train(
 
     # From here on the weights are those that are stored, rounded: every figure below is theirs.
     network.load_state_dict(round_weights(network.state_dict()))
-    _write_content(output, network, tokenizer, shape, tax)
+    _write_content(output, network, base, tax)
     difference = export_onnx(network, _samples(training, seed=config.seed), output / "model.onnx")
-    finished, same = _calibrated(output, windows, corpus, tax, predict(network, held, Layout(tax)), config)
+    finished, same = _calibrated(
+        output, base.windows, corpus, tax, predict(network, held, Layout(tax)), config
+    )
     say(
         f"{finished.version}: ONNX against torch differs by {difference:.1e}, int8 agrees on {same:.2%} of decisions"
     )
@@ -171,10 +188,10 @@ def _examples(
     )
 
 
-def _variations(corpus: Corpus, base: Path, tokenizer: Tokenizer, config: RunConfig) -> list[Comment]:
+def _variations(corpus: Corpus, base: _Base, config: RunConfig) -> list[Comment]:
     if not config.data.variations:
         return []
-    near = near_words(tokenizer, encoder_weights(base)[WORDS])
+    near = near_words(base.tokenizer, encoder_weights(base.folder)[WORDS])
     comments = [labelled.comment for labelled in corpus.training] + corpus.polar
     return vary(comments, count=config.data.variations, near=near, seed=config.data.draw)
 
@@ -185,36 +202,32 @@ def _samples(training: Sequence[Example], seed: int) -> list[Batch]:
     return [collate([example.window]) for example in chosen]
 
 
-def _network(shape: EncoderConfig, layout: Layout, config: RunConfig) -> Network:
+def _network(base: _Base, layout: Layout, config: RunConfig, start: Path | None) -> Network:
+    """With the pretrained encoder's weights, or those of the model that the run goes on from."""
     torch.manual_seed(config.seed)
-    return Network(shape, layout.width, dropout=config.loop.dropout)
+    network = Network(base.shape, layout.width, dropout=config.loop.dropout)
+    network.encoder.load_state_dict(with_emoji(encoder_weights(base.folder), base.emoji))
+    if start is None:
+        return network
+    try:
+        network.load_state_dict(with_emoji(load_weights(start / "weights.safetensors"), base.emoji))
+    except RuntimeError as error:  # torch names every tensor that does not fit: too long for a message
+        raise ArtifactError(
+            f"model {start.name}: its weights are of another shape than this run's"
+        ) from error
+    return network
 
 
-def _write_content(
-    output: Path, network: Network, tokenizer: Tokenizer, shape: EncoderConfig, tax: Taxonomy
-) -> None:
+def _write_content(output: Path, network: Network, base: _Base, tax: Taxonomy) -> None:
     save_weights(network.state_dict(), output / "weights.safetensors")
-    tokenizer.save(str(output / "tokenizer.json"))
-    write_config(output, shape)
+    base.tokenizer.save(str(output / "tokenizer.json"))
+    write_config(output, base.shape)
     (output / "taxonomy.json").write_text(tax.to_json(), encoding="utf-8")
 
 
 def _pipeline(output: Path, windows: Windows, tax: Taxonomy) -> Pipeline:
     scorer = Encoder(windows, OpenVinoRuntime(output / "model.onnx", threads=2))
     return Pipeline(scorer, tax, version="unsealed", calibration=Calibration(), thresholds={})
-
-
-def _begin(network: Network, base: Path, start: Path | None, emoji: Mapping[int, list[int]]) -> None:
-    """Give it the pretrained encoder's weights, and those of the model that it goes on from."""
-    network.encoder.load_state_dict(with_emoji(encoder_weights(base), emoji))
-    if start is None:
-        return
-    try:
-        network.load_state_dict(with_emoji(load_weights(start / "weights.safetensors"), emoji))
-    except RuntimeError as error:  # torch names every tensor that does not fit: too long for a message
-        raise ArtifactError(
-            f"model {start.name}: its weights are of another shape than this run's"
-        ) from error
 
 
 def _fingerprint(corpus: Corpus, config: RunConfig, tax: Taxonomy, *models: Sequence[Path]) -> str:

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 import models
 from service.analyse import TENANT
+from service.answers import rfc3339
 from service.database import AWAY, migrate, open_engine
 from service.files import printable
 from service.keys.key import checked_tenant
@@ -31,6 +33,15 @@ def read_settings(**options: Any) -> Settings:
         first = error.errors(include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
         raise models.InputError(f"LISTENWELL_{name}: {first['msg']}", code="invalid_setting") from None
+
+
+def rotation_under_way(what: str, until: datetime) -> models.InputError:
+    """The error where another secret would end the old one before its time, or the one in use."""
+    return models.InputError(
+        f"this {what}'s secret was rotated already and the old one holds until {rfc3339(until)}; rotate it again then, "
+        "or with --grace 0, which ends both now",
+        code="rotation_under_way",
+    )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from rich.text import Text
 
 import models
 from service.answers import rfc3339
-from service.commands.given import read_settings, store, tenant_option
+from service.commands.given import read_settings, rotation_under_way, store, tenant_option
 from service.commands.table import output
 from service.database import read, write
 from service.keys import repository
@@ -144,12 +144,7 @@ def _check_rotation(found: tuple[Key, datetime] | None, now: datetime, grace: in
     if key.state(now) == "expired":
         raise models.InputError("the key with this id is expired", code="unknown_key")
     if grace and len(key.hashes(now)) > 1:
-        until = rfc3339(key.previous_until or now)
-        raise models.InputError(
-            f"this key was rotated already and its old secret holds until {until}; rotate it again then, or with "
-            "--grace 0, which ends both now",
-            code="rotation_under_way",
-        )
+        raise rotation_under_way("key", key.previous_until or now)
 
 
 def _show(text: str) -> None:

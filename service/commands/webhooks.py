@@ -11,7 +11,7 @@ import click
 
 import models
 from service.answers import rfc3339
-from service.commands.given import read_settings, store, tenant_option
+from service.commands.given import read_settings, rotation_under_way, store, tenant_option
 from service.database import read, write
 from service.events import outbox, webhook_repository
 from service.events.addresses import check_url
@@ -102,11 +102,7 @@ def rotate(id: str, grace: int, tenant: str) -> None:
     with store(read_settings()) as engine, write(engine) as conn:
         until = webhook_repository.rotated_until(conn, tenant, id)
         if until and grace:
-            raise models.InputError(
-                f"this webhook's secret was rotated already and the old one signs until {rfc3339(until)}; rotate it "
-                "again then, or with --grace 0, which ends both now",
-                code="rotation_under_way",
-            )
+            raise rotation_under_way("webhook", until)
         _known(webhook_repository.rotate(conn, tenant, id, secret, timedelta(hours=grace)))
     click.echo(f"{id} secret (shown only now): {secret}")
 

@@ -22,6 +22,9 @@ from service.tables import UtcDateTime
 MAX_ATTEMPTS = 10
 """Claims without one committed batch, after which a job is given up: it may be what kills its workers."""
 
+_LOCK = sa.table("pg_locks", *map(sa.column, ("pid", "locktype", "granted", "transactionid")))
+_SESSION = sa.table("pg_stat_activity", *map(sa.column, ("pid", "state_change", "wait_event")))
+
 
 def is_lapsed(moment: datetime) -> sa.ColumnElement[bool]:
     """Whether nobody holds the job at that moment."""
@@ -36,12 +39,14 @@ def waiting(conn: Connection, kind: Kind) -> bool:
 def claim(conn: Connection, kind: Kind, owner: str, seconds: float) -> int | None:
     """The key of the oldest job that nobody holds, now held by `owner`; None if there is none.
 
-    Two that claim at once get two different jobs.
+    Two that claim at once get two different jobs. One that only a frozen process still locks is there to be claimed
+    the next time.
     """
     moment = database_time(conn)
     while True:
         key: int | None = conn.scalar(_claimable(kind, moment).with_for_update(skip_locked=True))
         if key is None:
+            _cut_off(conn, _claimable(kind, moment), seconds)
             return None
         if conn.scalars(sa.select(job.c.attempts).where(job.c.key == key)).one() < MAX_ATTEMPTS:
             _take(conn, key, owner, moment, seconds)
@@ -55,6 +60,7 @@ def claim_one(conn: Connection, key: int, owner: str, seconds: float, *, by_forc
     free = sa.select(job.c.key).where(job.c.key == key, job.c.state.in_(ACTIVE))
     if not by_force:
         free = free.where(is_lapsed(moment))
+        _cut_off(conn, free, seconds)
     if conn.scalar(free.with_for_update()) is None:
         return False
     _take(conn, key, owner, moment, seconds)
@@ -149,6 +155,27 @@ def lock_readers(conn: Connection, tenant: str) -> bool:
         return True
     kept = sa.select(job.c.key).where(given, job.c.rejects_until > database_time(conn)).limit(1)
     return conn.scalar(kept) is not None
+
+
+def _cut_off(conn: Connection, lapsed: sa.Select[Any], seconds: float) -> None:
+    """End the sessions that lock lapsed jobs and have had the server wait for them for longer than a lease.
+
+    What `hold` sets counts between statements only: PostgreSQL waits for ever for the rest of one that a process was
+    frozen in sending, or until its answer is read. An updated row has in its `xmax` who locks it.
+    """
+    if conn.dialect.name != "postgresql":
+        return
+    theirs: sa.Select[Any] = (
+        lapsed.with_only_columns(sa.literal_column("job.xmax")).order_by(None).limit(None)
+    )
+    silent = sa.func.clock_timestamp() - _SESSION.c.state_change > timedelta(seconds=seconds)
+    conn.execute(
+        sa.select(sa.func.pg_terminate_backend(_SESSION.c.pid))
+        .join_from(_LOCK, _SESSION, _SESSION.c.pid == _LOCK.c.pid)
+        .where(_LOCK.c.locktype == "transactionid", _LOCK.c.granted, silent)
+        .where(_SESSION.c.wait_event.in_(("ClientRead", "ClientWrite")))
+        .where(_LOCK.c.transactionid.in_(theirs))
+    ).all()
 
 
 def _claimable(kind: Kind, moment: datetime) -> sa.Select[Any]:

@@ -88,7 +88,7 @@ class Doorkeeper:
             await send(message)
 
         try:
-            _refuse_unseen(path_of(scope))
+            _refuse_line_end(path_of(scope))
             caller = await self._identified(request)
             request.state.caller = caller
             await _admit(caller, scope["method"], path_of(scope))
@@ -166,10 +166,10 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _refuse_unseen(path: str) -> None:
+def _refuse_line_end(path: str) -> None:
     """A line's end behind an address would make it another one here than for the routes, which overlook it."""
     if path.endswith("\n"):
-        raise InputError("there is nothing at this address", code="not_found")
+        raise InputError(problems.NOTHING_HERE, code="not_found")
 
 
 async def _admit(caller: Caller, method: str, path: str) -> None:

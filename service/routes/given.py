@@ -41,7 +41,8 @@ async def parts_of(request: Request) -> Parts:
     """
     if "\0" in request.url.path or b"%00" in request.scope["query_string"]:
         raise models.InputError("an address must not contain the character U+0000", code="invalid_value")
-    if len(names := [name for name, _ in request.query_params.multi_items()]) > len(set(names)):
+    asked = request.query_params.multi_items() if request.scope["query_string"] else []
+    if len(names := [name for name, _ in asked]) > len(set(names)):
         twice = next(name for name in names if names.count(name) > 1)
         raise models.InputError(f"{ascii(twice)[1:-1][:80]}: was given more than once", code="invalid_value")
     parts: Parts = request.app.state.parts

@@ -52,12 +52,13 @@ def test_a_glance_sees_what_was_just_written_and_fails_as_a_read_does(tmp_path: 
 def test_postgresql_is_opened_for_service(postgres_server: PostgresServer) -> None:
     # As people write it, without the driver's name.
     engine = open_engine(postgres_server.url("postgres").replace("+psycopg", ""))
-    asked = ("transaction_isolation", "transaction_read_only", "TimeZone", "lock_timeout")
+    timeouts = ("lock_timeout", "idle_in_transaction_session_timeout")
+    asked = ("transaction_isolation", "transaction_read_only", "TimeZone", *timeouts)
     show = sa.select(*(sa.func.current_setting(name) for name in asked))
     with read(engine) as conn:
-        assert conn.execute(show).one() == ("repeatable read", "on", "UTC", "30s")
+        assert conn.execute(show).one() == ("repeatable read", "on", "UTC", "30s", "2min")
     with write(engine) as conn:
-        assert conn.execute(show).one() == ("read committed", "off", "UTC", "30s")
+        assert conn.execute(show).one() == ("read committed", "off", "UTC", "30s", "2min")
     engine.dispose()
 
 

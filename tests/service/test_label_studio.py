@@ -10,22 +10,15 @@ from sqlalchemy import Engine
 
 from service import repository
 from service.database import read
-from tests.labels_in_store import Make, in_force, prepare, run, say
+from tests.labels_in_store import in_force, run, say
 
 Results = list[dict[str, Any]]
 
 
 @pytest.fixture
-def filled(
-    engine: Engine, database_url: str, make_record: Make, make_analysis: Make, monkeypatch: pytest.MonkeyPatch
-) -> Engine:
-    return prepare(engine, database_url, make_record, make_analysis, monkeypatch)
-
-
-@pytest.fixture
-def task(filled: Engine, tmp_path: Path) -> dict[str, Any]:
+def task(corrected: Engine, tmp_path: Path) -> dict[str, Any]:
     """That of "b", in which the model found both its labels and a person agreed to one."""
-    say(filled, "b", {"effort": 1})
+    say(corrected, "b", {"effort": 1})
     run("export", "--output", tmp_path / "l.json")
     found: dict[str, Any] = json.loads((tmp_path / "l.json").read_text())[1]
     return found
@@ -41,7 +34,7 @@ def bring(tmp_path: Path, *tasks: dict[str, Any]) -> Any:
     return run("import", tmp_path / "m.json", "--actor", "ben")
 
 
-def test_a_task_that_was_changed_in_label_studio(filled: Engine, tmp_path: Path) -> None:
+def test_a_task_that_was_changed_in_label_studio(corrected: Engine, tmp_path: Path) -> None:
     """With the offsets of a browser, which counts UTF-16 code units, and a label that nobody had spoken of."""
     file = tmp_path / "l.json"
     run("export", "--output", file)
@@ -63,18 +56,18 @@ def test_a_task_that_was_changed_in_label_studio(filled: Engine, tmp_path: Path)
     file.write_text(json.dumps([task, unread, {"data": {}}]))
     done = run("import", file, "--actor", "ben")
     assert (done.exit_code, "1 taken" in done.stdout, "1 failed" in done.stdout) == (1, True, True)
-    assert in_force(filled)["b"][0] == {"helpful_support": "person"}
-    with read(filled) as conn:
+    assert in_force(corrected)["b"][0] == {"helpful_support": "person"}
+    with read(corrected) as conn:
         stored = repository.get(conn, "default", "b")
     assert stored is not None
     assert stored.labels["strengths"][0]["evidence"] == [{"start": 2, "end": 6, "text": "Café"}]
 
 
-def test_what_is_cleared_is_not_expressed(filled: Engine, task: dict[str, Any], tmp_path: Path) -> None:
-    assert in_force(filled)["b"][1]["effort"] == {"score": 1.0, "by": "person"}
+def test_what_is_cleared_is_not_expressed(corrected: Engine, task: dict[str, Any], tmp_path: Path) -> None:
+    assert in_force(corrected)["b"][1]["effort"] == {"score": 1.0, "by": "person"}
     results(task)[:] = [one for one in results(task) if one["from_name"] != "effort"]
     assert bring(tmp_path, task).exit_code == 0
-    assert in_force(filled)["b"][1]["effort"] is None
+    assert in_force(corrected)["b"][1]["effort"] is None
 
 
 @pytest.mark.parametrize(
@@ -95,11 +88,11 @@ def test_tick_and_highlight_go_together(
     )
 
 
-def test_a_label_may_be_ticked_without_words(filled: Engine, task: dict[str, Any], tmp_path: Path) -> None:
+def test_a_label_may_be_ticked_without_words(corrected: Engine, task: dict[str, Any], tmp_path: Path) -> None:
     (ticks,) = (one for one in results(task) if one["from_name"] == "labels")
     ticks["value"]["choices"].append("helpful_support")
     assert bring(tmp_path, task).exit_code == 0
-    assert in_force(filled)["b"][0]["helpful_support"] == "person"
+    assert in_force(corrected)["b"][0]["helpful_support"] == "person"
 
 
 def test_relations_between_highlights_are_passed_over(task: dict[str, Any], tmp_path: Path) -> None:
@@ -108,7 +101,7 @@ def test_relations_between_highlights_are_passed_over(task: dict[str, Any], tmp_
 
 
 def test_of_several_annotations_the_newest_is_read(
-    filled: Engine, task: dict[str, Any], tmp_path: Path
+    corrected: Engine, task: dict[str, Any], tmp_path: Path
 ) -> None:
     newest, older = task["annotations"][0], copy.deepcopy(task["annotations"][0])
     newest["updated_at"], older["updated_at"] = "2026-11-20T09:00:01.5Z", "2026-11-20T09:00:00.000000Z"
@@ -118,7 +111,7 @@ def test_of_several_annotations_the_newest_is_read(
     cancelled = {"result": [], "was_cancelled": True}
     done = bring(tmp_path, task | {"annotations": [newest, older, cancelled]})
     assert done.stdout == "1 taken, 0 known already, 0 failed, 1 older annotations left out\n"
-    assert in_force(filled)["b"][1]["intent"]["label"] == "question"
+    assert in_force(corrected)["b"][1]["intent"]["label"] == "question"
     older.pop("updated_at")
     error = json.loads(bring(tmp_path, task | {"annotations": [newest, older]}).stderr)
     assert (error["code"], error["field"]) == ("invalid_value", "annotations")

@@ -18,40 +18,31 @@ from service.database import read, write
 from service.labels.rows import row_of
 from service.records import StoredComment
 from service.review import audit_repository
-from tests.labels_in_store import TAXONOMY, TEXTS, Make, fill, in_force, prepare, run, say
+from tests.labels_in_store import FILES, TAXONOMY, TEXTS, Make, fill, in_force, run, say
 from tests.recount import assert_exact
-
-FILES = {"jsonl": "l.jsonl", "label-studio": "l.json", "docbin": "l.spacy", "datasets": "folder"}
-
-
-@pytest.fixture
-def filled(
-    engine: Engine, database_url: str, make_record: Make, make_analysis: Make, monkeypatch: pytest.MonkeyPatch
-) -> Engine:
-    return prepare(engine, database_url, make_record, make_analysis, monkeypatch)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_goes_out_comes_in_again(
-    name: str, filled: Engine, tmp_path: Path, make_record: Make, make_analysis: Make
+    name: str, corrected: Engine, tmp_path: Path, make_record: Make, make_analysis: Make
 ) -> None:
-    file, before = tmp_path / FILES[name], in_force(filled)
+    file, before = tmp_path / FILES[name], in_force(corrected)
     out = run("export", "--output", file)
     assert (out.exit_code, out.output) == (0, "2 labelled comments\n")
-    with write(filled) as conn:
+    with write(corrected) as conn:
         for id in TEXTS:
             repository.delete(conn, "default", id)
-    fill(filled, make_record, make_analysis)
-    assert in_force(filled) != before
+    fill(corrected, make_record, make_analysis)
+    assert in_force(corrected) != before
     done = run("import", file, "--actor", "anna")
     assert (done.exit_code, done.output) == (0, "2 taken, 0 known already, 0 failed\n")
-    assert in_force(filled) == before
+    assert in_force(corrected) == before
     assert run("import", file, "--actor", "anna").output == "0 taken, 2 known already, 0 failed\n"
-    with read(filled) as conn:
+    with read(corrected) as conn:
         assert_exact(conn)
 
 
-def test_what_goes_out_can_be_trained_on(filled: Engine, tmp_path: Path) -> None:
+def test_what_goes_out_can_be_trained_on(corrected: Engine, tmp_path: Path) -> None:
     file = tmp_path / "l.jsonl"
     run("export", "--output", file)
     a, b = read_for_training(file, TAXONOMY)
@@ -67,9 +58,9 @@ def test_what_goes_out_can_be_trained_on(filled: Engine, tmp_path: Path) -> None
 
 
 def test_what_measures_and_what_was_erased_does_not_go_out(
-    filled: Engine, tmp_path: Path, make_analysis: Make
+    corrected: Engine, tmp_path: Path, make_analysis: Make
 ) -> None:
-    with write(filled) as conn:
+    with write(corrected) as conn:
         stored = repository.get(conn, "default", "a")
         assert stored is not None
         audit_repository.draw(conn, [(stored.record, make_analysis())], ["replaced"], rate=1, twice=0)
@@ -111,7 +102,7 @@ def naming(label: str, start: int = 0, end: int = 5) -> dict[str, Any]:
     ],
 )
 def test_what_is_wrong_is_told_item_by_item_and_the_others_are_taken(
-    filled: Engine, tmp_path: Path, row: Any, code: str
+    corrected: Engine, tmp_path: Path, row: Any, code: str
 ) -> None:
     file = tmp_path / "l.jsonl"
     file.write_text("\n".join(["{", json.dumps(row), json.dumps(line("c"))]))
@@ -123,11 +114,11 @@ def test_what_is_wrong_is_told_item_by_item_and_the_others_are_taken(
     assert (wrong["index"], wrong["code"]) == (1, code)
     assert not any(text in done.output for text in TEXTS.values())
     # Without `judged`, a row speaks of every label: none is there.
-    assert in_force(filled)["c"][0] == {}
+    assert in_force(corrected)["c"][0] == {}
 
 
 @pytest.mark.parametrize("name", ["label-studio", "docbin", "datasets"])
-def test_a_file_that_is_of_another_format(filled: Engine, tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_of_another_format(corrected: Engine, tmp_path: Path, name: str) -> None:
     file = tmp_path / "odd"
     file.write_text("Neither of them.")
     done = run("import", file, "--format", name)
@@ -135,14 +126,14 @@ def test_a_file_that_is_of_another_format(filled: Engine, tmp_path: Path, name: 
     assert "Error: odd" in done.output
 
 
-def test_documents_of_somebody_elses(filled: Engine, tmp_path: Path) -> None:
+def test_documents_of_somebody_elses(corrected: Engine, tmp_path: Path) -> None:
     doc = spacy.blank("en").make_doc(TEXTS["a"])
     DocBin(docs=[doc]).to_disk(tmp_path / "l.spacy")
     done = run("import", tmp_path / "l.spacy")
     assert (done.exit_code, json.loads(done.stderr)["code"]) == (1, "missing_field")
 
 
-def test_endings_stand_for_formats(filled: Engine, tmp_path: Path) -> None:
+def test_endings_stand_for_formats(corrected: Engine, tmp_path: Path) -> None:
     assert set(FORMATS) == set(FILES)
     done = run("export", "--output", tmp_path / "l.csv")
     assert (done.exit_code, "[unknown_format]" in done.output) == (2, True)
@@ -150,7 +141,7 @@ def test_endings_stand_for_formats(filled: Engine, tmp_path: Path) -> None:
     assert "[unreadable_file]" in run("export", "--output", tmp_path / "l").output
 
 
-def test_the_folder_is_one_that_hugging_face_reads(filled: Engine, tmp_path: Path) -> None:
+def test_the_folder_is_one_that_hugging_face_reads(corrected: Engine, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="the package datasets is not installed")
     run("export", "--output", tmp_path / "folder")
     found = datasets.load_dataset(str(tmp_path / "folder"), cache_dir=str(tmp_path / "cache"))
@@ -158,7 +149,7 @@ def test_the_folder_is_one_that_hugging_face_reads(filled: Engine, tmp_path: Pat
     assert found["train"][1]["strengths"][0]["evidence"] == [{"start": 2, "end": 6}]
 
 
-def test_bad_lines_of_a_file_are_told_and_the_others_taken(filled: Engine, tmp_path: Path) -> None:
+def test_bad_lines_of_a_file_are_told_and_the_others_taken(corrected: Engine, tmp_path: Path) -> None:
     file = tmp_path / "l.jsonl"
     run("export", "--output", file)
     sound = file.read_bytes()
@@ -189,31 +180,31 @@ def test_a_faint_side_goes_out_as_a_side(make_record: Make, make_analysis: Make)
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_faint_side_that_a_person_agreed_to_comes_in_again(
-    name: str, filled: Engine, tmp_path: Path, make_record: Make, make_analysis: Make
+    name: str, corrected: Engine, tmp_path: Path, make_record: Make, make_analysis: Make
 ) -> None:
     def keep() -> None:
         record = make_record(id="c", text="It took a while.")
-        with write(filled) as conn:
+        with write(corrected) as conn:
             repository.save(conn, record, make_analysis(sentiment=-0.156), record.occurred_at)
 
     keep()
-    say(filled, "c", {"sentiment": "negative"})
+    say(corrected, "c", {"sentiment": "negative"})
     run("export", "--output", tmp_path / FILES[name])
-    with write(filled) as conn:
+    with write(corrected) as conn:
         repository.delete(conn, "default", "c")
     keep()
     run("import", tmp_path / FILES[name])
-    assert in_force(filled)["c"][1]["sentiment"]["label"] == "negative"
+    assert in_force(corrected)["c"][1]["sentiment"]["label"] == "negative"
 
 
-def test_where_nothing_can_be_written(filled: Engine, tmp_path: Path) -> None:
+def test_where_nothing_can_be_written(corrected: Engine, tmp_path: Path) -> None:
     for name in ("l.jsonl", "l.json", "l.spacy"):
         done = run("export", "--output", tmp_path / "no" / name)
         assert (done.exit_code, "Error: --output: " in done.output) == (2, True)
         assert "[unwritable_file]" in done.output
 
 
-def test_what_is_not_ours_is_not_written_over(filled: Engine, tmp_path: Path) -> None:
+def test_what_is_not_ours_is_not_written_over(corrected: Engine, tmp_path: Path) -> None:
     notes, interface, folder = tmp_path / "own" / "README.md", tmp_path / "l.xml", tmp_path / "folder"
     notes.parent.mkdir()
     for file in (notes, interface):

@@ -10,16 +10,7 @@ from sqlalchemy import Engine
 from service import repository
 from service.database import read, write
 from service.records import Outdated, StoredComment
-from tests.labels_in_store import TEXTS, Make, fill, in_force, prepare, run, say
-
-FILES = {"jsonl": "l.jsonl", "label-studio": "l.json", "docbin": "l.spacy", "datasets": "folder"}
-
-
-@pytest.fixture
-def filled(
-    engine: Engine, database_url: str, make_record: Make, make_analysis: Make, monkeypatch: pytest.MonkeyPatch
-) -> Engine:
-    return prepare(engine, database_url, make_record, make_analysis, monkeypatch)
+from tests.labels_in_store import FILES, TEXTS, Make, fill, in_force, run, say
 
 
 def stored_c(engine: Engine) -> StoredComment:
@@ -47,34 +38,34 @@ def write_rows(file: Path, *rows: dict[str, Any]) -> Path:
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_an_earlier_model_said_becomes_nobodys_word(
-    name: str, filled: Engine, tmp_path: Path, make_analysis: Make
+    name: str, corrected: Engine, tmp_path: Path, make_analysis: Make
 ) -> None:
-    say(filled, "c", {"labels": {"add": ["caring_treatment"]}})
+    say(corrected, "c", {"labels": {"add": ["caring_treatment"]}})
     run("export", "--output", tmp_path / FILES[name])
-    read_anew(filled, make_analysis)
-    before = in_force(filled)["c"]
+    read_anew(corrected, make_analysis)
+    before = in_force(corrected)["c"]
     assert before[0] == {"caring_treatment": "person"}
     run("import", tmp_path / FILES[name], "--actor", "ben")
-    assert in_force(filled)["c"] == before
+    assert in_force(corrected)["c"] == before
 
 
 def test_of_a_file_without_the_models_words_what_was_judged_is_taken(
-    filled: Engine, tmp_path: Path, make_analysis: Make
+    corrected: Engine, tmp_path: Path, make_analysis: Make
 ) -> None:
-    say(filled, "c", {"labels": {"add": ["caring_treatment"]}})
-    read_anew(filled, make_analysis)
+    say(corrected, "c", {"labels": {"add": ["caring_treatment"]}})
+    read_anew(corrected, make_analysis)
     run("export", "--output", tmp_path / "l.jsonl")
     row = rows_of(tmp_path / "l.jsonl")[-1]
     assert row.pop("model")["version"] == "m2"
     row["labels"]["issues"] = [{"id": "poor_communication", "evidence": []}]
     run("import", write_rows(tmp_path / "l.jsonl", row), "--actor", "ben")
-    stored = stored_c(filled)
+    stored = stored_c(corrected)
     assert [one["id"] for one in stored.corrections[-1].said["labels"]["add"]] == ["caring_treatment"]
     assert stored.labels["issues"] == []
 
 
 @pytest.mark.parametrize("model", ["m1", {"issues": "x"}, {"strengths": [1]}])
-def test_what_the_model_said_must_be_told_as_we_do(filled: Engine, tmp_path: Path, model: Any) -> None:
+def test_what_the_model_said_must_be_told_as_we_do(corrected: Engine, tmp_path: Path, model: Any) -> None:
     run("export", "--output", tmp_path / "l.jsonl")
     row = rows_of(tmp_path / "l.jsonl")[0] | {"model": model}
     done = run("import", write_rows(tmp_path / "l.jsonl", row))
@@ -92,15 +83,15 @@ def test_what_the_model_said_must_be_told_as_we_do(filled: Engine, tmp_path: Pat
     ],
 )
 def test_a_group_that_is_not_there_is_not_spoken_of(
-    filled: Engine, tmp_path: Path, labels: dict[str, Any], left: dict[str, str]
+    corrected: Engine, tmp_path: Path, labels: dict[str, Any], left: dict[str, str]
 ) -> None:
     row = {"id": "c", "text": TEXTS["c"], "labels": labels}
     done = run("import", write_rows(tmp_path / "l.jsonl", row))
     assert done.exit_code == 0, done.output
-    assert in_force(filled)["c"][0] == left
+    assert in_force(corrected)["c"][0] == left
 
 
-def test_a_label_that_is_named_twice_is_refused(filled: Engine, tmp_path: Path) -> None:
+def test_a_label_that_is_named_twice_is_refused(corrected: Engine, tmp_path: Path) -> None:
     twice = [{"id": "poor_communication", "evidence": [{"start": at, "end": at + 1}]} for at in (0, 3)]
     row = {"id": "c", "text": TEXTS["c"], "labels": {"issues": twice}}
     error = json.loads(run("import", write_rows(tmp_path / "l.jsonl", row)).stderr)
@@ -110,7 +101,7 @@ def test_a_label_that_is_named_twice_is_refused(filled: Engine, tmp_path: Path) 
     )
 
 
-def test_a_place_counts_what_is_not_read(filled: Engine, tmp_path: Path) -> None:
+def test_a_place_counts_what_is_not_read(corrected: Engine, tmp_path: Path) -> None:
     file = tmp_path / "l.jsonl"
     file.write_text("\n\n\n{bad\n")
     assert json.loads(run("import", file).stderr)["index"] == 3
@@ -122,7 +113,7 @@ def test_a_place_counts_what_is_not_read(filled: Engine, tmp_path: Path) -> None
 
 
 def test_what_pandas_writes_is_read(
-    filled: Engine, tmp_path: Path, make_record: Make, make_analysis: Make
+    corrected: Engine, tmp_path: Path, make_record: Make, make_analysis: Make
 ) -> None:
     """It makes floats of whole numbers with gaps between them."""
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
@@ -131,13 +122,13 @@ def test_what_pandas_writes_is_read(
     assert str(frame["empathy"].dtype) == "float64"
     frame.loc[1, "effort"] = 1
     frame.to_parquet(tmp_path / "l.parquet")
-    before = in_force(filled)
-    with write(filled) as conn:
+    before = in_force(corrected)
+    with write(corrected) as conn:
         for id in TEXTS:
             repository.delete(conn, "default", id)
-    fill(filled, make_record, make_analysis)
+    fill(corrected, make_record, make_analysis)
     done = run("import", tmp_path / "l.parquet", "--actor", "anna")
     assert (done.exit_code, done.output) == (0, "2 taken, 0 known already, 0 failed\n")
-    after = in_force(filled)
+    after = in_force(corrected)
     assert after["a"] == before["a"]
     assert after["b"][1]["effort"] == {"score": 1.0, "by": "person"}

@@ -16,7 +16,7 @@ import models
 from models.command import main
 from models.masking import masker as masking
 from service import repository
-from service.analyse import Desk
+from service.analyse import Desk, analyze
 from service.app import create_app
 from service.database import read, write
 from service.jobs.worker import Worker
@@ -206,5 +206,5 @@ def test_without_the_extra_the_start_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_analysis_can_be_read_back_with_its_masks(pipeline: models.Pipeline, desk: Desk) -> None:
-    (result,) = desk.analyze([{"text": TEXT}]).results
+    (result,) = analyze([{"text": TEXT}], pipeline.analyze, masker=desk.masker).results
     assert models.Analysis.from_dict(json.loads(json.dumps(result))).to_dict() == result

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
 from sqlalchemy import Engine
 
 import models
@@ -67,6 +70,18 @@ def counted(engine: Engine) -> int:
         return sum(total.value for total in comments.totals(conn, "default", "*") if total.measure == "n")
 
 
+def lock_and_fall_silent(frozen: PGconn, job: Job) -> None:
+    """A pipeline that is not ended: the server waits for more, as it does in the middle of a long statement."""
+    frozen.enter_pipeline_mode()
+    for statement in ("BEGIN", f"UPDATE job SET position = position WHERE key = {job.key}"):
+        frozen.send_query_params(statement.encode(), [])
+        frozen.send_flush_request()
+        result = frozen.get_result()
+        assert result is not None
+        assert result.status == ExecStatus.COMMAND_OK
+        assert frozen.get_result() is None
+
+
 def test_a_killed_worker_and_the_one_that_ends_its_job(
     engine: Engine, settings: Settings, upload: Callable[..., Job]
 ) -> None:
@@ -102,6 +117,18 @@ def test_a_frozen_worker_that_wakes_up_writes_nothing(
                 assert process.wait(timeout=20) == 0
     assert now(engine, job).counts == {"created": MANY, "replayed": 0, "replaced": 0, "failed": 0}
     assert counted(engine) == MANY
+
+
+def test_what_froze_while_it_spoke_to_the_database_keeps_no_job(
+    engine: Engine, settings: Settings, upload: Callable[..., Job]
+) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite is no server that could wait for the rest of a statement")
+    job = upload(ROWS[:10])
+    with psycopg.connect(settings.database_url.replace("+psycopg", "")) as connection:
+        lock_and_fall_silent(connection.pgconn, job)
+        with command(settings, "worker"):
+            until(lambda: now(engine, job).state == "done")
 
 
 def test_a_killed_backfill_goes_on_at_once(engine: Engine, settings: Settings, tmp_path: Path) -> None:
