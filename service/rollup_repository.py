@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from service.database import chunks
-from service.rollups import LABEL, MODEL, WHOLE, RollupKey
+from service.rollups import CORRECTED, LABEL, MODEL, WHOLE, RollupKey
 from service.tables import rollup, rollup_month
 
 
@@ -238,9 +238,9 @@ def _period(conn: Connection, grain: Grain) -> sa.ColumnElement[date]:
 
 
 def tag_measures(conn: Connection, tenant: str, from_day: date, to_day: date) -> list[Measure]:
-    """The daily counts of analysed comments, of labels and of model versions, at all touchpoints."""
+    """The daily counts of analysed comments, labels, their corrections and model versions, at all touchpoints."""
     name = rollup.c.measure
-    of_tags = (name == "analyzed") | name.startswith(LABEL) | name.startswith(MODEL)
+    of_tags = sa.or_(name == "analyzed", *map(name.startswith, (LABEL, CORRECTED, MODEL)))
     query = sa.select(rollup.c.touchpoint, rollup.c.day, name, rollup.c.value)
     query = query.where(of_tags, rollup.c.touchpoint.in_(_places(conn, tenant)))
     found = conn.execute(_within(query, (tenant, None, from_day, to_day)))

@@ -29,22 +29,22 @@ def candidates(
     limit: int,
     where: Where | None = None,
 ) -> list[Candidate]:
-    """The newest of a touchpoint (or "*") on some days, of a segment or all; of any days, those stored last."""
+    """The newest of a touchpoint (or "*") on some days, of a segment or all, by when they were said."""
     columns = comment.c.key, mention.c.probability, sa.func.length(comment.c.text)
     of_label = (mention.c.comment_key == comment.c.key) & (mention.c.label == label)
-    if days == (None, None) or where is not None:
+    newest_first = comment.c.occurred_at.desc(), comment.c.key.desc()
+    if where is not None:
         source, wanted = comments_of(tenant, WHOLE, days, has_value(conn, where))
         if touchpoint != WHOLE:
             at = comment_touchpoint.c
             wanted &= sa.exists().where(at.comment_key == comment.c.key, at.touchpoint == touchpoint)
         query = sa.select(*columns).select_from(source.join(mention, of_label)).where(wanted)
-        # By key, not by time: the index on labels goes by key, so that no more than these are read.
-        found = conn.execute(query.order_by(mention.c.comment_key.desc()).limit(limit))
+        found = conn.execute(query.order_by(*newest_first).limit(limit))
     else:
         polarity = conn.scalar(sa.select(mention.c.polarity).where(mention.c.label == label).limit(1))
         issue, strength = (label, None) if polarity == "issue" else (None, label)
         filters = Filters(touchpoint=touchpoint, issue=issue, strength=strength, from_=days[0], to=days[1])
         keys = newest(conn, tenant, filters, limit)
         query = sa.select(*columns).join(mention, of_label).where(comment.c.key.in_(keys))
-        found = conn.execute(query.order_by(comment.c.key.desc()))
+        found = conn.execute(query.order_by(*newest_first))
     return [Candidate(*row) for row in found]

@@ -1,7 +1,7 @@
-"""The table of touchpoints in a terminal: one where it is wide, two narrower ones where it is not."""
+"""The touchpoints in a terminal: a table of scores, with intervals where it is wide, and one of their labels."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -12,13 +12,19 @@ from rich.text import Text
 import models
 from service.highlight import label_name
 from service.render import HIDDEN, decimal, percent, signed
+from service.views.showing import METHODS, most_frequent
 
-_WIDE = 148
+_WIDE = 100
 _UNSEEN = 160
 """Columns of a file or pipe, which has no width of its own."""
 _TOP = 2
 _NUMBERS = ("comments", "NPS", "CSAT", "CES", "sentiment", "empathy")
 _LABELS = ("top issues", "top strengths")
+_TAGS = METHODS["tags"][0]
+_ABOUT = (
+    "Shares of comments with 95 % intervals, corrected by the audit or by the model's known errors as on the page; "
+    f"those marked {_TAGS} are tags as counted."
+)
 Metrics = Mapping[str, Any]
 
 
@@ -34,14 +40,11 @@ def print_touchpoints(console: Console, overview: Metrics, taxonomy: models.Taxo
         return
 
     def labels(metrics: Metrics) -> list[str]:
-        return [_top(metrics[key], taxonomy) for key in ("issues", "strengths")]
+        return [_top(metrics, key, taxonomy) for key in ("issues", "strengths")]
 
-    if console.width >= _WIDE:
-        columns = (*_NUMBERS, *_LABELS)
-        console.print(_table(columns, overview, lambda m: _numbers(m, intervals=True) + labels(m)))
-    else:
-        console.print(_table(_NUMBERS, overview, lambda m: _numbers(m, intervals=False)))
-        console.print(_table(_LABELS, overview, labels))
+    console.print(_table(_NUMBERS, overview, lambda m: _numbers(m, intervals=console.width >= _WIDE)))
+    console.print(_table(_LABELS, overview, labels))
+    console.print(_ABOUT, style="dim")
 
 
 def _table(columns: tuple[str, ...], overview: Metrics, cells: Callable[[Metrics], list[str]]) -> Table:
@@ -51,7 +54,8 @@ def _table(columns: tuple[str, ...], overview: Metrics, cells: Callable[[Metrics
         table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name in _NUMBERS)
     for metrics in overview["touchpoints"]:
         style = "dim" if metrics["low_base"] else None
-        table.add_row(*_texts(metrics["touchpoint"], cells(metrics)), style=style)
+        name = metrics["touchpoint"] + (" (low base)" if metrics["low_base"] else "")
+        table.add_row(*_texts(name, cells(metrics)), style=style)
     table.add_section()
     table.add_row(*_texts("all comments", cells(overview["total"])), style="bold")
     return table
@@ -76,13 +80,18 @@ def _numbers(metrics: Metrics, *, intervals: bool) -> list[str]:
 def _estimate(shown: Callable[[float | None], str], estimate: Metrics, name: str, intervals: bool) -> str:
     if estimate["ci95"] is None:
         return f"{HIDDEN} ({estimate['n']})" if estimate["n"] else HIDDEN
-    low, high = (shown(end).removesuffix("%") for end in estimate["ci95"])
-    return f"{shown(estimate[name])} [{low}, {high}]" if intervals else shown(estimate[name])
+    value = shown(estimate[name])
+    return f"{value} {_ends(shown, estimate['ci95'])}" if intervals else value
 
 
-def _top(labels: list[Metrics], taxonomy: models.Taxonomy) -> str:
-    found = [one for one in labels if one["observed"]["count"] and one["observed"]["rate"] is not None]
-    lines = [
-        f"{percent(one['observed']['rate']):>4} {label_name(one['id'], taxonomy)}" for one in found[:_TOP]
-    ]
+def _ends(shown: Callable[[float | None], str], ci95: Sequence[float]) -> str:
+    low, high = (shown(end).removesuffix("%") for end in ci95)
+    return f"[{low}, {high}]"
+
+
+def _top(metrics: Metrics, key: str, taxonomy: models.Taxonomy) -> str:
+    lines = []
+    for one in most_frequent(metrics, key)[:_TOP]:
+        name = label_name(one["id"], taxonomy) + (f" ({_TAGS})" if one["word"] == _TAGS else "")
+        lines.append(f"{percent(one['rate']):>4} {_ends(percent, one['ci95'])} {name}")
     return "\n".join(lines) or HIDDEN

@@ -3,6 +3,7 @@
 for row in rows(engine, "default", rules, AskedMetrics(grain="week")): ...
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -118,7 +119,7 @@ def _tidy(
             "period_from": _day(answer["from"]),
             "period_to": _day(answer["to"]),
             "segment_field": field,
-            "segment_value": None if value is None else str(value),
+            "segment_value": value if value is None or isinstance(value, str) else json.dumps(value),
             "low_base": answer["low_base"],
             "sampled_from": sampled_from,
         }

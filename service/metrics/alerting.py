@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from service.metrics.sums import Rules
 from service.metrics.values import rounded
 from service.rollup_repository import tag_measures
-from service.rollups import LABEL, MODEL
+from service.rollups import CORRECTED, LABEL, MODEL
 from service.statistics.changes import DAYS, Change, changes, judged
 
 Days = dict[str, dict[str, list[int]]]
@@ -40,7 +40,9 @@ def alerts(conn: Connection, tenant: str, rules: Rules, until: date) -> dict[str
 
 
 def watch(conn: Connection, tenant: str, rules: Rules, until: date) -> Watch:
-    """All rates of tags that are no longer what they were on the day before `until`, the surest first.
+    """All rates of the model's tags that are no longer what they were on the day before `until`, the surest first.
+
+    Of its own tags: people who correct the comments of some days only change no rate.
 
     Days on which any other model version tagged comments are left out: after a change of model the alerts wait
     until there is a baseline again, which a rescore gives at once.
@@ -60,7 +62,8 @@ def watch(conn: Connection, tenant: str, rules: Rules, until: date) -> Watch:
         analyzed = np.array(sums.get("analyzed", nothing))
         own = analyzed == np.array(sums.get(MODEL + rules.model_version, nothing))
         comments[row] = analyzed * own
-        counts[row] = np.array(sums.get(LABEL + label, nothing)) * own
+        corrected = np.array(sums.get(CORRECTED + label, nothing))
+        counts[row] = np.clip(np.array(sums.get(LABEL + label, nothing)) - corrected, 0, analyzed) * own
     weekdays = np.array([(first + timedelta(days=day)).weekday() for day in range(DAYS)])
     found = changes(counts, comments, weekdays)
     return Watch(

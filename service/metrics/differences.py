@@ -15,8 +15,9 @@ from service.metrics.sums import (
     moments,
     sides_of_nps,
     sides_of_sentiment,
+    tagged,
 )
-from service.rollups import LABEL, SCALE
+from service.rollups import SCALE
 from service.statistics import Difference
 
 
@@ -65,14 +66,17 @@ def strengths_apart(new: Sums, old: Sums, rules: Rules) -> dict[str, Difference]
 
 
 def _labels_apart(ids: tuple[str, ...], new: Sums, old: Sums, rules: Rules) -> dict[str, Difference]:
-    """By tags, and only where one and the same model version gave all of them."""
+    """By the model's own tags, and only where one and the same version gave all of them.
+
+    Corrections, which the sums follow, are taken out again: people who read one side only would set it apart.
+    """
     if min(new["analyzed"], old["analyzed"]) < rules.hide_below:
         return {}
     if len(set(model_versions(new)) | set(model_versions(old))) != 1:
         return {}
     return {
         label: statistics.rate_difference(
-            new[LABEL + label], new["analyzed"], old[LABEL + label], old["analyzed"]
+            tagged(label, new), new["analyzed"], tagged(label, old), old["analyzed"]
         )
         for label in ids
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from models.taxonomy import Taxonomy
-from service.rollups import MODEL
+from service.rollups import CORRECTED, LABEL, MODEL
 from service.settings import Settings
 from service.statistics import Audit
 
@@ -56,6 +56,11 @@ class Rules:
 
 def model_versions(sums: Sums) -> dict[str, int]:
     return {name.removeprefix(MODEL): count for name, count in sorted(sums.items()) if name.startswith(MODEL)}
+
+
+def tagged(label: str, sums: Sums) -> int:
+    """In how many comments the model itself found a label, before people corrected any."""
+    return min(max(sums[LABEL + label] - sums[CORRECTED + label], 0), sums["analyzed"])
 
 
 def moments_of(name: str) -> tuple[str, str, str]:

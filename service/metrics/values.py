@@ -17,8 +17,9 @@ from service.metrics.sums import (
     moments,
     sides_of_nps,
     sides_of_sentiment,
+    tagged,
 )
-from service.rollups import CORRECTED, LABEL, SCALE
+from service.rollups import LABEL, SCALE
 from service.statistics import Difference, Estimate
 
 
@@ -114,8 +115,8 @@ def _estimated(
     analyzed, read = sums["analyzed"], sums["analyzed"] - sums["no_content"]
     if read < rules.hide_below:
         return None
-    tagged = min(max(sums[LABEL + label] - sums[CORRECTED + label], 0), read)
-    found = statistics.estimated_rate(tagged, read, audit=rules.audits.get(label), errors=errors)
+    tags = min(tagged(label, sums), read)
+    found = statistics.estimated_rate(tags, read, audit=rules.audits.get(label), errors=errors)
     if found is None:
         return None
     share = read / analyzed

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.statistics.estimate import Estimate
-from service.statistics.shapley import shares
+from service.statistics.shapley import MAX_GROUPS, shares
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +42,8 @@ class Impact:
 class Drivers:
     """One `impacts` for each column of tags, one of `shares` for each theme.
 
-    The shares are parts of `r2`; what falls below zero, as chance has it where nothing is explained, is shown as 0.
+    The shares are parts of `r2`; what falls below zero, as chance has it where nothing is explained, is shown as 0. Of
+    more than `MAX_GROUPS` themes there are none.
     """
 
     n: int
@@ -91,6 +92,9 @@ def drivers(
     )
     groups = [[column for column in theme if known[column]] for theme in themes]
     explaining = [group for group in groups if group]
+    if len(explaining) > MAX_GROUPS:
+        # More than can be told apart: what goes with all of them is told, and with none by itself.
+        groups, explaining = [[]] * len(groups), [[column for group in explaining for column in group]]
     parts = shares(_moments(weights, tags, scores), explaining)
     adjusted = parts - _by_chance(parts.sum(1), [len(group) for group in explaining], n)
     rest = iter(_basic(here, real) for here, real in zip(parts.T, adjusted.T, strict=True))

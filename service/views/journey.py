@@ -8,7 +8,7 @@ from models import Taxonomy
 from service.charts import Ranged, Scale, curve, symmetric
 from service.highlight import label_name
 from service.metrics.journey import real_changes
-from service.views.showing import change_shown, evidence_address, place_name, rate_shown, story_address
+from service.views.showing import change_shown, evidence_address, most_frequent, place_name, story_address
 
 _WIDTH, _LEFT, _TOP, _BOTTOM = 1180, 40, 34, 214
 _WIDE, _NARROW = 72, 34
@@ -56,12 +56,10 @@ _KINDS = (("issue", "issues"), ("strength", "strengths"))
 def _top(
     metrics: Mapping[str, Any], key: str, taxonomy: Taxonomy, kept: Mapping[str, str]
 ) -> dict[str, Any] | None:
-    """The label that is surely the most frequent: the one whose interval begins highest."""
-    found = [rate_shown(one, metrics) for one in metrics[key] if one["observed"]["count"]]
-    found = [one for one in found if one["rate"] is not None]
+    found = most_frequent(metrics, key)
     if not found:
         return None
-    top = max(found, key=lambda one: (one["ci95"][0], one["rate"]))
+    top = found[0]
     link = evidence_address(metrics["touchpoint"], **{key.removesuffix("s"): top["id"]}, **kept)
     return top | {"name": label_name(top["id"], taxonomy), "link": link}
 

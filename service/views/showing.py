@@ -72,6 +72,13 @@ def rate_shown(label: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str
     }
 
 
+def most_frequent(metrics: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The "issues" or "strengths" that were found, the surely most frequent first: whose interval begins highest."""
+    found = [rate_shown(one, metrics) for one in metrics[key] if one["observed"]["count"]]
+    told = [one for one in found if one["rate"] is not None]
+    return sorted(told, key=lambda one: (one["ci95"][0], one["rate"]), reverse=True)
+
+
 def change_shown(change: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Any]:
     """A real change in words: what, by how much, from where to where at 95 %."""
     label = change["label"]

@@ -145,7 +145,7 @@ def drivers_view(found: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Any]
     judged = [_driver(one, found["metric"], taxonomy) for one in found["labels"]]
     real = [one for one in judged if one["ci95"] and (one["ci95"][0] > 0 or one["ci95"][1] < 0)]
     real.sort(key=lambda one: -abs(one["value"]))
-    clear, unclear = len(real), sum(one["ci95"] is not None for one in judged) - len(real)
+    associated, unclear = len(real), sum(one["ci95"] is not None for one in judged) - len(real)
     real = real[:_DRIVERS]
     reach = max((abs(end) for one in real for end in one["ci95"]), default=1.0)
     scale = _Across(reach)
@@ -162,7 +162,7 @@ def drivers_view(found: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Any]
             for one in real
         ],
         "zero": scale.at(0),
-        "clear": clear,
+        "associated": associated,
         "unclear": unclear,
         "measured": any(one["ci95"] for one in judged),
         "least": MIN_SUPPORT,

@@ -14,6 +14,8 @@ import models
 from models.command import main
 from service.analyse import Desk
 from service.jobs.run import ALONE, Run
+from service.render import percent
+from service.views.showing import most_frequent
 
 ROWS: list[dict[str, Any]] = [
     {"id": "1", "text": "Checkout was easy.", "touchpoint": "order", "scores": {"nps": 9}},
@@ -218,6 +220,19 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LISTENWELL_WORKERS", "1")
     monkeypatch.setenv("LISTENWELL_DATABASE_URL", "sqlite:////no/such/folder/a.db")
     assert "database_unavailable" in run("touchpoints").stderr
+
+
+def test_the_table_has_the_rates_of_the_page() -> None:
+    rows = [
+        {"id": str(n), "text": "Nobody fixed my bill." if n % 4 else "Thanks.", "touchpoint": "shop"}
+        for n in range(20)
+    ]
+    assert run("backfill", jsonl("in.jsonl", rows)).exit_code == 0
+    shown = most_frequent(json.loads(run("touchpoints", "--json").stdout)["total"], "issues")[0]
+    low, high = (percent(end).removesuffix("%") for end in shown["ci95"])
+    printed = run("touchpoints").stdout
+    assert f"{percent(shown['rate'])} [{low}, {high}] Difficulty in resolving issues (tags)" in printed
+    assert "shop (low base)" in printed
 
 
 def test_the_shipped_example_goes_in_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,19 @@ def test_impact_is_the_mean_less_the_mean_without() -> None:
         assert impact.corrected is None
 
 
+def test_of_too_many_themes_there_are_impacts_and_no_shares() -> None:
+    rng = np.random.default_rng(2)
+    tags, scores = (rng.random((400, MAX_GROUPS + 1)) < 0.3).astype(float), rng.random(400)
+    found = drivers(
+        tags, scores + tags[:, 0], [(c,) for c in range(MAX_GROUPS + 1)], [None] * (MAX_GROUPS + 1)
+    )
+    assert all(impact.observed for impact in found.impacts)
+    assert set(found.shares) == {None}
+    assert found.r2.value > 0.5
+    few = drivers(tags, scores + tags[:, 0], [tuple(range(MAX_GROUPS + 1))], [None] * (MAX_GROUPS + 1))
+    assert found.r2 == few.r2
+
+
 def test_shares_are_averages_over_all_orders() -> None:
     labels, scores = comments(np.random.default_rng(2), 700)
     groups = [(0,), (1, 2), (3,)]

@@ -128,6 +128,14 @@ def test_by_period_and_by_segment(filled: TestClient) -> None:
     }
 
 
+def test_a_segments_value_is_written_as_everywhere(client: TestClient) -> None:
+    values = [True, 4.5, "north"]
+    rows = [sent(n) | {"metadata": {"kind": values[n % 3]}} for n in range(60)]
+    assert not client.post("/v1/comments", json={"comments": rows}).json()["errors"]
+    found = csv_rows(client, "/v1/exports/metrics.csv?by=metadata.kind")
+    assert {one["segment_value"] for one in found} == {"true", "4.5", "north"}
+
+
 def test_a_row_for_each_comment_and_label_in_force(filled: TestClient) -> None:
     said = {"labels": {"add": ["poor_communication"], "remove": ["unresolved_issue"]}, "actor": "anna"}
     assert filled.post("/v1/comments/r-0/corrections", json=said).status_code == 200

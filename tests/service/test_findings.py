@@ -86,6 +86,27 @@ def test_a_period_against_the_one_before(client: TestClient, fill: Fill) -> None
     assert get(client, "/v1/touchpoints/shop/metrics")["comparison"] is None
 
 
+def remove(client: TestClient, count: int) -> None:
+    """A person says of the first `count` stored that they speak of no unresolved issue."""
+    said = {"labels": {"remove": ["unresolved_issue"]}, "actor": "anna"}
+    for place in range(count):
+        assert client.post(f"/v1/comments/c{place}/corrections", json=said).status_code == 200
+
+
+def test_who_reads_one_side_only_sets_nothing_apart(client: TestClient, fill: Fill) -> None:
+    for at in (NOON, NOON - timedelta(days=1)):
+        fill(30, occurred_at=at, found={"issues": ["unresolved_issue"]})
+        fill(30, occurred_at=at)
+    remove(client, 25)
+    asked = {"from": "2026-11-16", "to": "2026-11-17", "compare": "previous"}
+    answer = get(client, "/v1/touchpoints/shop/metrics", **asked)
+    counts = {one["id"]: one["observed"]["count"] for one in answer["issues"]}
+    assert counts["unresolved_issue"] == 5
+    by_label = {one["label"]: one for one in answer["comparison"]["differences"]}
+    assert by_label["unresolved_issue"]["difference"] == 0
+    assert not by_label["unresolved_issue"]["real"]
+
+
 def test_tags_of_two_models_are_not_compared(client: TestClient, fill: Fill) -> None:
     fill(50, nps=9)
     fill(50, nps=9, found={"version": "older"}, occurred_at=NOON - timedelta(days=1))
@@ -168,6 +189,9 @@ def test_drivers(client: TestClient, fill: Fill) -> None:
     )
     assert {id for id, share in shares.items() if share} == {"resolution", "user_experience"}
     assert get(client, "/v1/touchpoints/*/drivers", metric="nps")["n"] == 125
+    for page in ("/touchpoints/shop/drivers", "/touchpoints/shop/drivers?part=true", "/all/drivers"):
+        drawn = client.get(page, params={"metric": "nps"})
+        assert (drawn.status_code, "Difficulty in resolving issues" in drawn.text) == (200, True)
     assert get(client, "/v1/touchpoints/shop/drivers", metric="nps", to="2026-11-16")["n"] == 0
 
 
@@ -187,9 +211,7 @@ def test_corrections_move_what_is_observed_and_not_the_corrected_impact(
 
     before = impact()
     assert not before["attenuated"]
-    said = {"labels": {"remove": ["unresolved_issue"]}, "actor": "anna"}
-    for place in range(20):
-        assert client.post(f"/v1/comments/c{place}/corrections", json=said).status_code == 200
+    remove(client, 20)
     after = impact()
     assert (before["n"], after["n"]) == (60, 40)
     assert after["observed"]["value"] != before["observed"]["value"]
@@ -232,6 +254,16 @@ def test_a_new_model_is_no_alert(client: TestClient, fill: Fill) -> None:
         new = day >= DAYS - 5
         found = {"issues": ["unresolved_issue"]} if new else {"version": "older"}
         fill(40, occurred_at=at, found=found)
+    assert get(client, "/v1/alerts", to="2026-11-17")["alerts"] == []
+
+
+def test_corrections_of_the_last_days_are_no_alert(client: TestClient, fill: Fill) -> None:
+    for day in range(DAYS):
+        at = NOON - timedelta(days=day)
+        fill(8, occurred_at=at, found={"issues": ["unresolved_issue"]})
+        fill(32, occurred_at=at)
+        if day == 4:
+            remove(client, 5 * 40)
     assert get(client, "/v1/alerts", to="2026-11-17")["alerts"] == []
 
 

@@ -15,6 +15,7 @@ from models import taxonomy
 from service import repository
 from service.charts import Point, Ranged, curve, shade, smooth, symmetric
 from service.database import read, write
+from service.listing import Where
 from service.metrics import Rules
 from service.metrics.journey import Order, journey, period_of
 from service.metrics.typical import most_typical, typical
@@ -43,7 +44,9 @@ def keep(
         at = LAST - timedelta(days=days_ago)
         with write(engine) as conn:
             for _ in range(times):
-                record = make_record(id=f"c{next(ids)}", text=text, touchpoint=place, occurred_at=at, nps=7)
+                record = make_record(
+                    id=f"c{next(ids)}", text=text, touchpoint=place, occurred_at=at, nps=7, channel="web"
+                )
                 repository.save(conn, record, make_analysis(**found), LAST)
 
     return keep
@@ -141,6 +144,20 @@ def test_a_typical_comment_is_of_its_touchpoint_and_days(engine: Engine, keep: C
     assert none is None
 
 
+def test_the_newest_are_those_said_last_and_not_those_stored_last(
+    engine: Engine, keep: Callable[..., None]
+) -> None:
+    keep(60, "shop", 1, text="It is new.", issues=["unresolved_issue"])
+    keep(60, "shop", 900, text="It was old.", issues=["unresolved_issue"])
+    with read(engine) as conn:
+        found = [
+            typical(conn, "default", place, "unresolved_issue", where=where)
+            for place in ("shop", "*")
+            for where in (None, Where("channel", "web"))
+        ]
+    assert [one and one.record.text for one in found] == ["It is new."] * 4
+
+
 @given(st.lists(st.one_of(st.none(), st.floats(-100, 100)), min_size=1, max_size=40))
 def test_a_curve_stays_on_its_drawing(drawn: list[float | None]) -> None:
     values = [Ranged(None) if v is None else Ranged(v, max(v - 9, -100), min(v + 9, 100)) for v in drawn]
@@ -222,7 +239,7 @@ def test_labels_that_are_clear_are_not_called_unclear() -> None:
         ],
     }
     view = story.drivers_view(found, taxonomy.load())
-    assert (len(view["rows"]), view["clear"], view["unclear"]) == (6, 9, 2)
+    assert (len(view["rows"]), view["associated"], view["unclear"]) == (6, 9, 2)
 
 
 def test_an_alert_leads_to_the_comments_of_its_days() -> None:

@@ -344,3 +344,15 @@ def test_verbatims_are_of_the_segment(client: TestClient) -> None:
     html = client.get("/report?where=channel%3Dmail").text
     assert "by mail" in html
     assert "by phone" not in html
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [("from=2030-01-01", "from <b>1 Jan 2030</b>"), ("to=2020-01-01", "before <b>1 Jan 2020</b>")],
+)
+def test_days_without_a_comment_are_named_as_asked(filled: TestClient, asked: str, said: str) -> None:
+    report = filled.get(f"/report?{asked}").text
+    assert said in report
+    assert "all days" not in report
+    story = filled.get(f"/all?{asked}").text
+    assert "None" not in story
