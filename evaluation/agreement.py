@@ -44,12 +44,17 @@ def agreement(
 ) -> dict[str, Estimate]:
     """Task and measure → figure with its interval, over the comments that are in both.
 
-    Raises `InputError` (code "invalid_labels") if there is none.
+    Raises `InputError` (code "invalid_labels") if there is none, or if the two speak of different words by one id.
     """
     again = {comment.id: comment for comment in second}
     both = [comment for comment in first if comment.id in again]
     if not both:
         raise InputError("no comment is in both files", code="invalid_labels")
+    for one in both:
+        if (one.text, one.question) != (again[one.id].text, again[one.id].question):
+            raise InputError(
+                f"{one.id}: the two files have different texts of this id", code="invalid_labels"
+            )
     exam = Exam.of(both, tax)
     predictions = from_labelled([again[comment.id] for comment in both], tax)
     found: dict[str, Estimate] = {}
@@ -71,6 +76,9 @@ def main(first: Path, second: Path, texts: tuple[Path, ...]) -> None:
     """Print the agreement of two labelled files."""
     tax, known = taxonomy.load(), read_texts(texts)
     one, two = (read_labelled(path, tax, known) for path in (first, second))
+    left_out = {comment.id for comment in one} ^ {comment.id for comment in two}
+    if left_out:
+        click.echo(f"{len(left_out):,} comments are in one of the files only and left out", err=True)
     table = Table("", "agreement", "95 %", "n")
     for name, figure in agreement(one, two, tax).items():
         table.add_row(name, f"{figure.value:.3f}", f"{figure.low:.2f} to {figure.high:.2f}", str(figure.n))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaluation.categorized import Categorized
 from evaluation.gold import LabelledComment
 from evaluation.predictions import SENTIMENTS, Predictions, from_labelled, one_hot
 from evaluation.scores import Flags, Floats
@@ -143,7 +144,7 @@ BASELINES = (
 )
 
 
-def texts_of(comments: Sequence[LabelledComment]) -> list[str]:
+def texts_of(comments: Sequence[LabelledComment] | Sequence[Categorized]) -> list[str]:
     """The question before its answer, as the model has it."""
     return [clean(f"{c.question}\n{c.text}" if c.question else c.text) for c in comments]
 

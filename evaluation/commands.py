@@ -195,6 +195,10 @@ def _progress() -> Progress:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
+def _figure(figure: dict[str, Any] | None) -> str:
+    return "–" if figure is None or figure["value"] is None else f"{figure['value']:.3f}"
+
+
 def _rate(rate: dict[str, Any] | None, every: int) -> str:
     """With the number of cases where a system does not answer every one."""
     if rate is None:
@@ -212,14 +216,13 @@ def _print(report: dict[str, Any], written: Sequence[Path]) -> None:
         table.add_column(system["title"], justify="right")
     figures = [headline_of(system) for system in report["systems"]]
     for (_, _, question, measure), row in zip(HEADLINE, zip(*figures, strict=True), strict=True):
-        cells = ["–" if f is None or f["value"] is None else f"{f['value']:.3f}" for f in row]
-        table.add_row(f"{question} {measure}", *cells)
+        table.add_row(f"{question} {measure}", *map(_figure, row))
     if report["behaviour"]:
         rates = [report["behaviour"]["systems"].get(system["name"]) for system in report["systems"]]
         every = report["behaviour"]["n"]
         table.add_row("Behaviour pass rate", *(_rate(rate, every) for rate in rates))
     for check in report["benchmarks"]:
-        table.add_row(f"{check['title']}, {check['measure']}", f"{check['figure']['value']:.3f}")
+        table.add_row(f"{check['title']}, {check['measure']}", _figure(check["figure"]))
     console.print(table)
     for line in report["left_out"]:
         console.print(f"Left out: {line}", markup=False)

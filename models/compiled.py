@@ -3,7 +3,8 @@
     model = compiled(core, Path("model.onnx"), settings, Path.home() / ".cache/listenwell")
 
 It takes a start some 0.3 s less, and processes share the kept file's pages. A file is made beside its place and moved
-there whole, so no process ever reads half of one. Whatever fails with the folder, the model is compiled as ever.
+there whole, so no process ever reads half of one, and it is read only while its sha256 is what it was. Whatever fails
+with the folder, the model is compiled as ever.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ _MOST = 8
 """Models that are kept; the one made first goes first."""
 _OURS = "openvino-"
 """How the names of ours begin: what else is in the folder is somebody else's."""
+_SEAL = "sha256"
 _ALONE = threading.Lock()
 """Around a kept model OpenVINO sets the process's locale to C and back: two threads at once would leave it there."""
 
@@ -38,11 +40,13 @@ def compiled(core: ov.Core, file: Path, settings: Mapping[str, Any], kept: Path 
 
 def _from(kept: Path, core: ov.Core, file: Path, settings: Mapping[str, Any]) -> ov.CompiledModel:
     place = kept / _name(core, file, settings)
-    if place.is_dir():
+    if _is_whole(place):
         return _compile(core, file, settings, place)
+    shutil.rmtree(place, ignore_errors=True)
     kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept, prefix="new-", ignore_cleanup_errors=True) as scratch:
         model = _compile(core, file, settings, Path(scratch))
+        (Path(scratch) / _SEAL).write_text(_digest(Path(scratch)), encoding="ascii")
         # Another process may have been first, and its work is as good.
         with suppress(OSError):
             os.rename(scratch, place)
@@ -56,11 +60,29 @@ def _compile(core: ov.Core, file: Path, settings: Mapping[str, Any], folder: Pat
     return core.compile_model(file, "CPU", {**settings, "CACHE_DIR": str(folder)})
 
 
+def _is_whole(place: Path) -> bool:
+    """Whether it is as it was made: OpenVINO itself looks at its beginning and its length."""
+    try:
+        return (place / _SEAL).read_text(encoding="ascii") == _digest(place)
+    except (OSError, ValueError):
+        return False
+
+
+def _digest(folder: Path) -> str:
+    return " ".join(f"{blob.name}:{_sha256(blob)}" for blob in sorted(folder.glob("*.blob")))
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def _name(core: ov.Core, file: Path, settings: Mapping[str, Any]) -> str:
     """All that the work depends on; OpenVINO, which looks at less, then always finds its own."""
     about = file.stat()
     machine = [platform.node(), core.get_property("CPU", "FULL_DEVICE_NAME"), ov.get_version()]
-    of_file = [str(file.resolve()), about.st_size, about.st_mtime_ns]
+    # An image can hold another model of the same size and time at the same place.
+    of_file = [str(file.resolve()), about.st_size, about.st_mtime_ns, _sha256(file)]
     parts = json.dumps([machine, of_file, sorted(settings.items())])
     return _OURS + hashlib.sha256(parts.encode()).hexdigest()[:16]
 

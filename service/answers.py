@@ -266,8 +266,8 @@ class LabelMetric(BaseModel):
 
 
 class DifferenceOut(BaseModel):
-    """One metric's difference with its 95 % interval. `label` is an issue or strength, of which the model's own tags are
-    compared, before corrections."""
+    """One metric's difference with its 95 % interval. `label` is an issue or strength, of which the model's own
+    tags are compared, before corrections."""
 
     metric: str
     label: str | None

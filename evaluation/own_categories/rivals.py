@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.baselines import texts_of
 from evaluation.categorized import Categorized
 from evaluation.scores import Flags
-from models.text import clean
 
 
 def _tfidf(train: Sequence[str], test: Sequence[str]) -> tuple[Any, Any]:
@@ -59,7 +59,7 @@ def decided_by(
     from sklearn.multiclass import OneVsRestClassifier
 
     vectors, learner = RIVALS[rival]
-    known, unknown = vectors(*([clean(comment.text) for comment in side] for side in (train, test)))
+    known, unknown = vectors(texts_of(train), texts_of(test))
     decided = np.zeros((len(test), truth.shape[1]), dtype=bool)
     if exclusive:
         chosen = learner().fit(known, truth.argmax(axis=1)).predict(unknown)

@@ -11,6 +11,7 @@ room for the whole word, as much of it stands there as fits.
 Needs the extra `privacy` (presidio-analyzer).
 """
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -49,12 +50,40 @@ class Masker:
 
     def mask(self, text: str) -> Masked:
         """Hide the personal data that is found; not all of it is."""
-        hidden = merged(self._find(clean(text)))
+        hidden = merged(self._found(clean(text)))
         parts, done = [], 0
         for one in hidden:
             parts += [text[done : one.start], cover(one.kind, one.end - one.start)]
             done = one.end
         return Masked("".join((*parts, text[done:])), hidden)
+
+    def _found(self, text: str) -> list[Hidden]:
+        found = list(self._find(text))
+        seen, starts = as_seen(text)
+        if seen != text:
+            # A name is no other one for its accents being signs of their own, or for what nobody sees in it.
+            found += [Hidden(one.kind, starts[one.start], starts[one.end]) for one in self._find(seen)]
+        return found
+
+
+def as_seen(text: str) -> tuple[str, list[int]]:
+    """A text as a reader sees it, and where in `text` each of its characters begins, and its end.
+
+    A letter and its accents are one character, as far as there is one (NFC; Unicode Standard Annex 15), or the letter
+    alone; soft hyphens, joiners and other formatting signs (category Cf) are left out.
+    """
+    if text.isascii():
+        return text, list(range(len(text) + 1))
+    seen: list[str] = []
+    starts: list[int] = []
+    for place, char in enumerate(text):
+        category = unicodedata.category(char)
+        if category == "Mn" and seen:
+            seen[-1] = unicodedata.normalize("NFC", seen[-1] + char)[0]
+        elif category != "Cf":
+            seen.append(char)
+            starts.append(place)
+    return "".join(seen), [*starts, len(text)]
 
 
 def cover(kind: Kind, length: int) -> str:

@@ -29,6 +29,19 @@ def test_only_comments_of_both_passes_count(tmp_path: Path) -> None:
     assert found["issues micro_f1"].value == pytest.approx(6 / 7)
 
 
+def test_one_id_of_two_texts_is_refused_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    first = write_lines(tmp_path / "a.jsonl", twelve())
+    others = twelve()[:6]
+    fewer = write_lines(tmp_path / "b.jsonl", others)
+    assert (
+        "6 comments are in one of the files only" in CliRunner().invoke(main, [str(first), str(fewer)]).stderr
+    )
+    others[4] = labelled_line("c5", "Another app crashes again.", sentiment=-1, intent="complaint")
+    changed = write_lines(tmp_path / "c.jsonl", others)
+    with pytest.raises(InputError, match="c5: the two files have different texts"):
+        agreement(read_labelled(first, TAX), read_labelled(changed, TAX), TAX)
+
+
 def test_files_that_share_nothing_are_refused_and_the_table_is_printed(tmp_path: Path) -> None:
     first = write_lines(tmp_path / "a.jsonl", twelve())
     other = write_lines(tmp_path / "b.jsonl", [labelled_line("x", "It crashes.", issues=CRASH)])

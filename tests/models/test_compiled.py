@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import models
+from models.compiled import _name
 from models.loading import DEFAULT
+from models.openvino_alone import ov
 from service.settings import Settings
 
 COMMENTS = [models.Comment(text) for text in ("The app crashes.", "Kind nurse, long wait.", "Meh")]
@@ -45,6 +47,27 @@ def test_half_a_file_is_made_anew(tmp_path: Path) -> None:
     assert said(tmp_path) == plain
     # It is not the same file each time, byte by byte.
     assert kept.stat().st_size > 0.9 * len(whole)
+
+
+def test_a_file_with_a_hole_is_made_anew(tmp_path: Path) -> None:
+    plain = said(tmp_path)
+    (kept,) = blobs(tmp_path)
+    whole = kept.read_bytes()
+    kept.chmod(0o600)
+    kept.write_bytes(whole[:-300_000] + bytes(4096) + whole[-300_000 + 4096 :])
+    assert said(tmp_path) == plain
+    (anew,) = blobs(tmp_path)
+    assert bytes(4096) not in anew.read_bytes()[-400_000:]
+
+
+def test_another_model_of_the_same_size_and_time_is_another_one(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    names = []
+    for content in (b"one", b"two"):
+        file.write_bytes(content)
+        os.utime(file, (1, 1))
+        names.append(_name(ov.Core(), file, {}))
+    assert names[0] != names[1]
 
 
 def test_a_folder_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Iterable
 
 import pytest
@@ -70,6 +71,36 @@ def test_offsets_count_code_points_whatever_stands_before(masker: Masker) -> Non
     (one,) = masker.mask(text).hidden
     assert text[one.start : one.end] == "zoë@example.org"
     assert masker.mask(text).text == text.replace("zoë@example.org", "[email________]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Agent Jürgen Müller was rude",
+        "mail jürgen.müller@example.com",
+        "Señora Ibáñez was rude",
+        "ich wohne Königsstraße 12, 50667 Köln",
+    ],
+)
+def test_accents_may_be_signs_of_their_own(masker: Masker, text: str) -> None:
+    apart = unicodedata.normalize("NFD", text)
+    hidden = [unicodedata.normalize("NFC", apart[one.start : one.end]) for one in masker.mask(apart).hidden]
+    assert hidden == [text[one.start : one.end] for one in masker.mask(text).hidden]
+    assert hidden
+    assert not any(unicodedata.combining(char) for char in masker.mask(apart).text[-1:])
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("mail tom\xad.smith@exam\u200bple.com", "mail [email________________]"),
+        ("spoke to Ja\u00adnelle Smith today", "spoke to [name________] today"),
+        ("spoke to Tom\u200b Smith today", "spoke to [name____] today"),
+        ("\ufeffspoke to Tom.", "\ufeffspoke to [n]."),
+    ],
+)
+def test_what_nobody_sees_hides_nothing(masker: Masker, text: str, masked: str) -> None:
+    assert masker.mask(text).text == masked
 
 
 def test_only_the_kinds_asked_for() -> None:
