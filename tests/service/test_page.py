@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from html.parser import HTMLParser
 
 import pytest
+from jinja2 import nodes
 from starlette.testclient import TestClient
 
-from service.render import decimal, percent, signed
+from service.render import decimal, environment, percent, signed
 
 EVIL = {
     "id": "<x>",
@@ -197,3 +198,12 @@ def test_where_too_little_is_there_no_page_says_that_nothing_changed(client: Tes
         assert said in html, path
         assert "Nothing changed" not in html
         assert "No rate here is other" not in html
+
+
+def test_no_template_takes_a_method_of_a_dict_for_an_entry() -> None:
+    env = environment()
+    for name in env.list_templates():
+        tree = env.parse(env.loader.get_source(env, name)[0])
+        called = {id(call.node) for call in tree.find_all(nodes.Call)}
+        named = [one.attr for one in tree.find_all(nodes.Getattr) if id(one) not in called]
+        assert not set(named) & {each for each in dir(dict) if not each.startswith("_")}, name
