@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 import models
@@ -16,6 +17,10 @@ from models.schema import SentimentLabel
 from service.database import open_engine
 from service.records import CommentRecord
 from tests.databases import KINDS, Databases, NotInstalledError, PostgresServer
+
+# No example is wrong for having been slow: the machine may have been busy.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
