@@ -128,6 +128,11 @@ def seal(path: Path) -> str:
     return version
 
 
+def content_version(path: Path) -> str:
+    """The version of a folder that is not sealed yet: its papers are still to be written."""
+    return version_of({name: _digest(path / name) for name in CONTENT})
+
+
 def version_of(digests: Mapping[str, str]) -> str:
     """The version string of files with these digests."""
     joined = "\n".join(f"{name} {digests[name]}" for name in sorted(digests))

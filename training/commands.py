@@ -118,6 +118,10 @@ def train(
         _refuse("start", where="with --from production, which starts from the model in force")
     known = read_texts(texts)
     corpus, in_force = _read(data, tax, config, known, tenant if origin else None)
+    if corpus.audited:
+        console.print(
+            f"{corpus.audited} comments of --data were drawn for the audit, which measures: left out"
+        )
     if corpus.gone:
         console.print(f"{corpus.gone} corrected comments of --data are no longer in the store: left out")
     tests = read_labelled(exam, tax, known) if exam else []
@@ -146,9 +150,9 @@ def _read(
 ) -> tuple[Corpus, Path | None]:
     """The labelled comments; with a tenant its corrections among them, and the model in force to go on from."""
     with ExitStack() as held:
-        in_force = corrections = None
+        in_force = corrections = audited = None
         if tenant is not None:
-            in_force, corrections = held.enter_context(from_production(tenant))
+            in_force, corrections, audited = held.enter_context(from_production(tenant))
         corpus = read_corpus(
             labelled_files(data),
             tax,
@@ -157,6 +161,7 @@ def _read(
             limit=config.data.limit,
             texts=texts,
             production=corrections,
+            audited=audited,
         )
     return corpus, in_force
 

@@ -6,16 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from evaluation.categorized import Categorized
 from evaluation.frozen import hashes_of, learnt_by
-from evaluation.gold import Asked, LabelledComment, read_for_training
+from evaluation.gold import Asked, LabelledComment, lines_of, read_for_training
 from models.errors import InputError
 from models.schema import Comment
 from models.taxonomy import Taxonomy
 from training.split import held_out
 from training.unlabelled import read_emotions, read_opinions, read_unlabelled
 
+Labelled = TypeVar("Labelled", LabelledComment, Categorized)
 CORRECTION = "correction"
 """The `draw` of a comment that `listenwell labels export` wrote."""
 
@@ -24,14 +26,16 @@ CORRECTION = "correction"
 class Corpus:
     """The comments of a run, split, with the record of where they came from.
 
-    `gone` comments were in a file but are no longer in the store. `polar` are texts of which only the polarity is
-    known (`polarities`: 0 negative, 1 neutral, 2 positive), `unlabelled` those of which nothing is.
+    `gone` comments were in a file but are no longer in the store; `audited` ones were drawn for its audit, which is to
+    measure what is learnt from the others. `polar` are texts of which only the polarity is known (`polarities`: 0
+    negative, 1 neutral, 2 positive), `unlabelled` those of which nothing is.
     """
 
     training: list[LabelledComment]
     held_out: list[LabelledComment]
     files: list[dict[str, Any]]
     gone: int = 0
+    audited: int = 0
     polar: list[Comment] = field(default_factory=list)
     polarities: list[int] = field(default_factory=list)
     unlabelled: list[Comment] = field(default_factory=list)
@@ -59,12 +63,14 @@ def read_corpus(
     limit: int = 0,
     texts: Mapping[str, Asked] | None = None,
     production: Path | None = None,
+    audited: Path | None = None,
 ) -> Corpus:
     """Read labelled files, at most `limit` comments of each (0: all), and hold out a share of them.
 
     `texts` are those that stand-off labels speak of. A comment that is in several files counts once, with the labels of
     the last one. `production`, read last of all, is every correction in the store: of comments that other files have
     from an earlier export, those that it does not know were erased, or their corrections withdrawn, and are left out.
+    So is what was drawn for the store's audit, `audited`: a line with `id` and `text` each.
 
     Raises `InputError`: "invalid_labels" for a malformed line, "not_for_training" where a file marks a comment
     as one that only measures, "too_few_comments" where nothing would be left on one side.
@@ -76,7 +82,8 @@ def read_corpus(
         part[:limit] if limit and path != production else part for path, part in zip(every, read, strict=True)
     ]
     there = _without_erased(found) if production else found
-    parts = once(there)
+    measuring = _without_audited(there, audited) if audited else there
+    parts = once(measuring)
     comments = [comment for part in parts for comment in part]
     customers = [comment.group for comment in comments]
     sides = held_out([comment.text for comment in comments], share, seed=seed, customers=customers)
@@ -85,6 +92,7 @@ def read_corpus(
         held_out=[comment for comment, held in zip(comments, sides, strict=True) if held],
         files=[_record(path, part) for path, part in zip(every, parts, strict=True)],
         gone=sum(map(len, found)) - sum(map(len, there)),
+        audited=sum(map(len, there)) - sum(map(len, measuring)),
     )
     if len(corpus.training) < 8 or len(corpus.held_out) < 4:
         raise InputError(
@@ -102,7 +110,17 @@ def _without_erased(parts: list[list[LabelledComment]]) -> list[list[LabelledCom
     return [[one for one in part if one.draw != CORRECTION or (one.id, one.text) in known] for part in parts]
 
 
-def once(parts: list[list[LabelledComment]]) -> list[list[LabelledComment]]:
+def _without_audited(parts: list[list[LabelledComment]], audited: Path) -> list[list[LabelledComment]]:
+    """Without the comments of the audit, by id and text, or by words where they came under another id."""
+    drawn = [json.loads(line) for _, line in lines_of(audited)]
+    named, worded = {(one["id"], one["text"]) for one in drawn}, hashes_of(one["text"] for one in drawn)
+    return [
+        [one for one in part if (one.id, one.text) not in named and not hashes_of([one.text]) & worded]
+        for part in parts
+    ]
+
+
+def once(parts: list[list[Labelled]]) -> list[list[Labelled]]:
     """Each comment in the last part that has it."""
     last = {(one.id, one.text): number for number, part in enumerate(parts) for one in part}
     return [[one for one in part if last[one.id, one.text] == number] for number, part in enumerate(parts)]

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from evaluation.frozen import refuse_seen
 from evaluation.gold import LabelledComment
 from models import taxonomy
-from models.artifact import LEARNT, MANIFEST, EncoderConfig, seal, write_config, write_json
+from models.artifact import LEARNT, MANIFEST, EncoderConfig, content_version, seal, write_config, write_json
 from models.encoder import Encoder, Windows
 from models.errors import ArtifactError, InputError
 from models.heads import Calibration, Layout, Scores
@@ -120,7 +120,7 @@ def train(
     record = _record(progress, difference, same, start)
     write_card(output, finished, corpus=corpus, config=config, training=record, exam=exam)
     _write_learnt(output, learnt, silent, say)
-    seal(output)  # once more, now with the papers
+    seal(output)  # last of all: without its papers it is no finished model
     _clear(output, config)
     return finished.version
 
@@ -135,7 +135,7 @@ def _refuse(output: Path, config: RunConfig, start: Path | None) -> None:
 def _calibrated(
     output: Path, windows: Windows, corpus: Corpus, tax: Taxonomy, reference: Scores, config: RunConfig
 ) -> tuple[Pipeline, float]:
-    """The sealed model as it serves, and the share of decisions on which it agrees with `reference`, torch's logits."""
+    """The model as it serves, and the share of decisions on which it agrees with `reference`, torch's logits."""
     serving = _pipeline(output, windows, tax)
     logits = serving.pooled([comment.comment for comment in corpus.held_out])
     # A comment without words has no example.
@@ -144,7 +144,7 @@ def _calibrated(
     calibration, thresholds = calibrate(logits, corpus.held_out, tax)
     write_json(output / "calibration.json", calibration.to_dict())
     write_json(output / "thresholds.json", thresholds)
-    version = seal(output)
+    version = content_version(output)
     finished = Pipeline(serving.scorer, tax, version=version, calibration=calibration, thresholds=thresholds)
     return finished, same
 

@@ -12,7 +12,7 @@ from service.commands.given import read_settings, store, tenant_option
 from service.corrections.correction import MAX_ACTOR
 from service.labels import datasets, docbin, jsonl, label_studio
 from service.labels.importing import import_labels
-from service.labels.rows import Read, Row, rows
+from service.labels.rows import LeftOut, Read, Row, rows
 from service.promotion.choice import choice
 
 
@@ -51,14 +51,17 @@ def export(output: Path, with_audit: bool, name: str | None, tenant: str) -> Non
     """Write every corrected comment with the labels in force. Those of erased comments are gone."""
     settings, form = read_settings(), _format(output, name)
     with store(settings) as engine:
-        taxonomy = choice(engine, settings).about().taxonomy
+        taxonomy, left_out = choice(engine, settings).about().taxonomy, LeftOut()
+        found = rows(engine, tenant, taxonomy, measuring=with_audit, left_out=left_out)
         try:
-            count = form.write(output, rows(engine, tenant, taxonomy, measuring=with_audit), taxonomy)
+            count = form.write(output, found, taxonomy)
         except OSError as error:
             raise models.InputError(
                 f"--output: {output}: {error.strerror or error}", code="unwritable_file"
             ) from error
     click.echo(f"{count} labelled comments")
+    for line in left_out.told():
+        click.echo(line, err=True)
 
 
 @click.command("import")

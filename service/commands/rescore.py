@@ -11,7 +11,7 @@ from service.jobs.aside import Aside
 from service.jobs.records import LeaseLost
 from service.jobs.rescore import Rescore
 from service.jobs.worker import new_owner
-from service.promotion.choice import pinned
+from service.promotion.choice import choice, pinned
 from service.watched import Watched
 
 
@@ -23,10 +23,11 @@ def rescore(context: click.Context, tenant: str) -> None:
 
     Runs at low priority. May be stopped, and run again: it goes on with what is left.
     """
-    settings = read_settings()
+    given = read_settings()
     stopped, owner = False, new_owner()
-    with tracing.on(), store(settings) as database:
-        settings, pipeline = pinned(database, settings)
+    with tracing.on(), store(given) as database:
+        begun_with = choice(database, given)
+        settings, pipeline = pinned(database, given)
         with read(database) as conn:
             left = repository.count_outdated(conn, tenant, pipeline.version)
         new = foreground.rescore_job(tenant, pipeline.version, left)
@@ -42,6 +43,7 @@ def rescore(context: click.Context, tenant: str) -> None:
                     pipeline.version,
                     settings,
                     on_batch=advance,
+                    in_force=lambda: choice(database, given) == begun_with,
                 ).work()
             except (KeyboardInterrupt, LeaseLost):
                 stopped = True

@@ -161,6 +161,11 @@ def _labels(given: LabelsIn, taxonomy: models.Taxonomy) -> dict[str, Any]:
     both = sorted({one.id for one in given.add} & set(given.remove))
     if both:
         raise _fault("labels", f"{both[0]} is both added and removed", "contradictory_labels")
+    removed = set(given.remove)
+    if taxonomy.exclusive and given.add:
+        if len(given.add) > 1:
+            raise _fault("labels.add", "names two categories that exclude each other", "contradictory_labels")
+        removed = known.keys() - {given.add[0].id}
     return {
         "add": [
             {
@@ -171,7 +176,7 @@ def _labels(given: LabelsIn, taxonomy: models.Taxonomy) -> dict[str, Any]:
             }
             for one in sorted(given.add, key=lambda one: one.id)
         ],
-        "remove": sorted(given.remove),
+        "remove": sorted(removed),
     }
 
 

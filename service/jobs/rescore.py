@@ -24,7 +24,10 @@ from service.settings import Settings
 
 
 class Rescore:
-    """One run over a tenant's comments. `on_batch` hears how many comments each batch had."""
+    """One run over a tenant's comments.
+
+    `on_batch` hears how many comments each batch had; `in_force` is asked before each one whether the model still is.
+    """
 
     def __init__(
         self,
@@ -36,12 +39,14 @@ class Rescore:
         settings: Settings,
         *,
         on_batch: Callable[[int], None] = lambda _: None,
+        in_force: Callable[[], bool] = lambda: True,
     ) -> None:
         self.engine = engine
         self.job = job
         self.tagger = tagger
         self.version = version
         self.on_batch = on_batch
+        self.in_force = in_force
         self.stop = threading.Event()
         self.lease = Lease(engine, job.key, owner, settings.lease_seconds)
         self.position = job.position
@@ -49,10 +54,16 @@ class Rescore:
         self._last = 0
 
     def work(self) -> None:
-        """To the end. Raises `LeaseLost` where the job was cancelled."""
+        """To the end. Raises `LeaseLost` where the job was cancelled.
+
+        Raises `InputError` "model_changed", with the job ended, where another model was put in force meanwhile: it
+        has read what came since.
+        """
         with self.lease:
             self._pace.mark(self.position)
             while batch := patiently(self._next, self.stop):
+                if not patiently(self.in_force, self.stop):
+                    patiently(self._outlived, self.stop)
                 with batch_span(self.job, self.position, len(batch)):
                     self._take(batch)
                 self._last = batch[-1].key
@@ -79,6 +90,13 @@ class Rescore:
             outbox.analyzed_all(conn, self.job.tenant, done, ["replaced"] * len(done))
             outcomes = Counter({"replaced": len(done), "replayed": len(batch) - len(done)})
             leases.advance(conn, self.job.key, position, outcomes, rate=self._pace.mark(position))
+
+    def _outlived(self) -> None:
+        detail = f"{self.version} is not in force any more; run listenwell rescore again"
+        with write(self.engine) as conn:
+            self.lease.hold(conn)
+            leases.finish(conn, self.job.key, "failed", code="model_changed", detail=detail)
+        raise models.InputError(detail, code="model_changed")
 
     def _finish(self) -> None:
         with write(self.engine) as conn:

@@ -10,7 +10,7 @@ made elsewhere is told from its words. `said` is who said what of labels, in ord
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 import models
 from service import repository
 from service.corrections import repository as corrections
-from service.corrections.correction import OTHERS, verdicts
+from service.corrections.correction import OTHERS, known_labels, verdicts
 from service.corrections.in_force import SIDES, sides_of_empathy
 from service.database import read
 from service.records import StoredComment
@@ -42,13 +42,41 @@ class Read(NamedTuple):
     left_out: int = 0
 
 
+@dataclass
+class LeftOut:
+    """How many corrected comments there is no row for, and why."""
+
+    others: int = 0
+    """Read or corrected by another taxonomy than the one in force."""
+    undecided: int = 0
+    """Without exactly one of categories that exclude each other."""
+
+    def told(self) -> list[str]:
+        """A line for each reason."""
+        reasons = (
+            (
+                self.others,
+                "were read by a model of another taxonomy; bring them to this one: listenwell rescore",
+            ),
+            (self.undecided, "have not exactly one of categories that exclude each other; say which"),
+        )
+        return [f"left out: {count} corrected comments {why}" for count, why in reasons if count]
+
+
 def rows(
-    engine: sa.Engine, tenant: str, taxonomy: models.Taxonomy, *, measuring: bool = False
+    engine: sa.Engine,
+    tenant: str,
+    taxonomy: models.Taxonomy,
+    *,
+    measuring: bool = False,
+    left_out: LeftOut | None = None,
 ) -> Iterator[Row]:
     """A row for each comment that people corrected; with `measuring` also those drawn for the audit.
 
-    The latter are marked `"train": false`: whoever trains on them can measure nothing by them any more.
+    The latter are marked `"train": false`: whoever trains on them can measure nothing by them any more. `left_out`
+    counts those that a labelled file of this taxonomy has no words for.
     """
+    left_out = left_out or LeftOut()
     last = 0
     while True:
         with read(engine) as conn:
@@ -59,7 +87,13 @@ def rows(
         drawn = {key for key, is_drawn in found if is_drawn}
         for one in stored:
             # There is nothing to label in an empty text, and labelled files have none.
-            if one.record.text:
+            if not one.record.text:
+                continue
+            if not _is_of(one, taxonomy):
+                left_out.others += 1
+            elif taxonomy.exclusive and len(one.labels["categories"]) != 1:
+                left_out.undecided += 1
+            else:
                 yield row_of(one, taxonomy, train=one.key not in drawn)
         last = found[-1][0]
 
@@ -86,6 +120,19 @@ def row_of(stored: StoredComment, taxonomy: models.Taxonomy, *, train: bool = Tr
             for one in stored.corrections
         ],
     }
+
+
+def _is_of(stored: StoredComment, taxonomy: models.Taxonomy) -> bool:
+    """Whether it was read and corrected by this taxonomy, or by an earlier one all of whose labels are there still."""
+    said = {label for one in stored.corrections for label in verdicts(one.said)}
+    if not said <= known_labels(taxonomy).keys():
+        return False
+    if stored.analysis["taxonomy_version"] == taxonomy.version:
+        return True
+    found = {one["id"] for group in (*MENTIONS, "categories") for one in stored.labels[group]}
+    # A model of categories alone tells no sentiment, and any other one does.
+    same_kind = (stored.analysis["sentiment"] is None) == bool(taxonomy.categories)
+    return same_kind and found <= known_labels(taxonomy).keys()
 
 
 def _customer(stored: StoredComment) -> str | None:

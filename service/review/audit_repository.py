@@ -235,6 +235,13 @@ def _answers(
         yield found[key]
 
 
+def texts_drawn(conn: Connection, tenant: str) -> Iterator[tuple[str, str]]:
+    """Id and text of every comment that was drawn."""
+    query = sa.select(comment.c.id, comment.c.text).join_from(audit_draw, comment)
+    for row in conn.execute(query.where(audit_draw.c.tenant == tenant).order_by(comment.c.key)):
+        yield row.id, row.text
+
+
 def _keys(conn: Connection, names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, int]]:
     ids: dict[str, list[str]] = defaultdict(list)
     for tenant, id in names:

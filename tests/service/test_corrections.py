@@ -297,3 +297,18 @@ def test_categories_of_ones_own(make_analysis: Callable[..., Analysis]) -> None:
     with pytest.raises(models.CommentError) as caught:
         read_correction({"labels": {"add": ["poor_communication"]}}, own, "anna")
     assert caught.value.code == "unknown_label"
+
+
+def test_of_categories_that_exclude_each_other_one_is_left(make_analysis: Callable[..., Analysis]) -> None:
+    names = ("parking", "food", "staff")
+    own = models.taxonomy.from_dict(
+        {"version": "v", "exclusive": True, "categories": [{"id": id, "description": id} for id in names]}
+    )
+    said = read_correction({"labels": {"add": ["food"]}}, own, "anna").said
+    assert said["labels"]["remove"] == ["parking", "staff"]
+    assert [one["id"] for one in in_force(make_analysis(sentiment=None).to_dict(), [said])["categories"]] == [
+        "food"
+    ]
+    with pytest.raises(models.CommentError) as caught:
+        read_correction({"labels": {"add": ["food", "staff"]}}, own, "anna")
+    assert caught.value.code == "contradictory_labels"

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from models import taxonomy
 from service import repository
 from service.database import read, write
+from service.labels.rows import LeftOut, rows
 from service.records import Outdated, StoredComment
 from tests.labels_in_store import FILES, TEXTS, Make, fill, in_force, run, say
 
@@ -132,3 +134,13 @@ def test_what_pandas_writes_is_read(
     after = in_force(corrected)
     assert after["a"] == before["a"]
     assert after["b"][1]["effort"] == {"score": 1.0, "by": "person"}
+
+
+def test_what_another_taxonomy_said_is_left_out(corrected: Engine) -> None:
+    own = taxonomy.from_dict(
+        {"version": "v", "categories": [{"id": "parking", "description": "Where to park."}]}
+    )
+    left_out = LeftOut()
+    assert list(rows(corrected, "default", own, left_out=left_out)) == []
+    assert left_out.others == 2
+    assert "listenwell rescore" in left_out.told()[0]

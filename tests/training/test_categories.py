@@ -14,6 +14,7 @@ from evaluation.categorized import read_categorized
 from models.categories import OwnCategories, read_categories
 from models.command import main
 from tests.tiny import CONFIG, write_tiny_base
+from training.categories.command import _read
 from training.categories.directions import Directions, described, fit, loss_of
 from training.categories.encoder import CategoryEncoder
 from training.categories.lessons import Lessons, choose_stage, folds, lessons_of
@@ -253,3 +254,53 @@ def test_what_cannot_be_asked_for_is_refused(tmp_path: Path) -> None:
         done = CliRunner().invoke(main, ["train", *arguments])
         assert done.exit_code == 2
         assert said in done.output
+
+
+def test_of_a_comment_in_two_files_the_last_labels_count(tmp_path: Path) -> None:
+    mine = read_categories(own(tmp_path))
+    lines = {
+        name: {"id": "1", "text": CAR[0], "labels": {"categories": [name]}} for name in ("food", "parking")
+    }
+    files = []
+    for name, line in lines.items():
+        files.append(tmp_path / f"{name}.jsonl")
+        files[-1].write_text(json.dumps(line) + "\n", "utf-8")
+    lessons, counted = _read(mine, tmp_path / "mine.toml", files)
+    assert [one["comments"] for one in counted] == [8, 0, 1]
+    # It is one of the examples as well, which the file says again.
+    (place,) = [place for place, one in enumerate(lessons.comments) if one.text == CAR[0]]
+    assert lessons.targets[place].tolist() == [1, 0]
+    anew, _ = _read(mine, tmp_path / "mine.toml", files[::-1])
+    assert anew.targets[0].tolist() == [0, 1]
+
+
+def test_half_an_emoji_is_a_text_like_any_other(tmp_path: Path) -> None:
+    mine = read_categories(own(tmp_path, examples=False))
+    file = labelled(tmp_path, 8)
+    file.write_text(file.read_text("utf-8").replace("Visit 3.", "Visit \\ud83d."), "utf-8")
+    lessons = lessons_of(mine, read_categorized(file, mine.taxonomy))
+    assert sum(map(len, folds(lessons, 2, seed=1))) == 8
+
+
+def test_interrupted_before_its_card_it_is_no_model_yet(
+    tmp_path: Path, tiny: Callable[[], CategoryEncoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = read_categories(own(tmp_path))
+    lessons, settings = lessons_of(mine, []), config(tmp_path)
+
+    def make() -> str:
+        return train_categories(
+            mine.taxonomy, lessons, tmp_path / "m", settings, stage="examples", why="asked", encoder=tiny()
+        )
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.categories.run.write_card", stop)
+        with pytest.raises(KeyboardInterrupt):
+            make()
+    with pytest.raises(models.ArtifactError, match=r"manifest\.json is missing"):
+        models.load(tmp_path / "m")
+    version = make()
+    assert models.load(tmp_path / "m").version == version

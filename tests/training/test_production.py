@@ -21,7 +21,7 @@ from service.privacy.erasing import erase_comment
 from service.promotion import repository
 from service.review.tables import audit_draw
 from service.settings import Settings
-from tests.labelled import twelve, write_lines
+from tests.labelled import labelled_line, twelve, write_lines
 from training.data import read_corpus
 from training.production import from_production
 
@@ -66,8 +66,10 @@ def _now(conn: object) -> object:
 
 @pytest.mark.usefixtures("corrected")
 def test_what_is_taken_from_the_store() -> None:
-    with from_production("default") as (start, file):
+    with from_production("default") as (start, file, audited):
+        drawn = [json.loads(line)["id"] for line in audited.read_text(encoding="utf-8").splitlines()]
         rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert drawn == ["c3"]
     assert facts_of(start).version == facts_of("default").version
     assert {row["id"] for row in rows} == {f"c{number}" for number in range(10)} - {"c3"}
     groups = {row["id"]: row["group"] for row in rows}
@@ -82,14 +84,14 @@ def test_what_is_taken_from_the_store() -> None:
 @pytest.mark.usefixtures("corrected")
 def test_old_exports_follow_the_store(engine: Engine, tmp_path: Path) -> None:
     """What was erased since is gone from old files too, and of a comment in two files the later labels count."""
-    with from_production("default") as (_, file):
+    with from_production("default") as (_, file, _audited):
         old = Path(shutil.copy(file, tmp_path / "old.jsonl"))
     with write(engine) as conn:
         assert erase_comment(conn, "default", "c1", "anna")
         later = {"labels": {"remove": ["poor_communication"]}, "actor": "ben"}
         correct(conn, "default", "c2", read_correction(later, models.taxonomy.load(), "key"))
     others = write_lines(tmp_path / "others.jsonl", twelve())
-    with from_production("default") as (_, file):
+    with from_production("default") as (_, file, _audited):
         corpus = read_corpus([old, others], models.taxonomy.load(), share=0.3, seed=1, production=file)
     found = [*corpus.training, *corpus.held_out]
     assert corpus.gone == 1
@@ -101,6 +103,19 @@ def test_old_exports_follow_the_store(engine: Engine, tmp_path: Path) -> None:
         "others.jsonl": 12,
         "corrections.jsonl": 8,
     }
+
+
+@pytest.mark.usefixtures("corrected")
+def test_what_the_audit_drew_is_not_learnt_from_other_files_either(tmp_path: Path) -> None:
+    text = "Nobody told me why, case 3."
+    same, other_id = (labelled_line(id, text, issues={"poor_communication": text}) for id in ("c3", "x"))
+    others = write_lines(tmp_path / "others.jsonl", [*twelve()[4:], same, other_id])
+    with from_production("default") as (_, file, audited):
+        corpus = read_corpus(
+            [others], models.taxonomy.load(), share=0.3, seed=1, production=file, audited=audited
+        )
+    assert corpus.audited == 2
+    assert text not in {one.text for one in (*corpus.training, *corpus.held_out)}
 
 
 @pytest.mark.slow

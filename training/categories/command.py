@@ -9,6 +9,7 @@ from evaluation.categorized import read_categorized
 from models.categories import OwnCategories, read_categories
 from training.categories.lessons import Lessons, Stage, choose_stage, lessons_of
 from training.config import read_config
+from training.data import once
 from training.loop import Report
 from training.run import Say
 
@@ -40,7 +41,7 @@ def train_own(
 
 
 def _read(own: OwnCategories, taxonomy: Path, data: Sequence[Path]) -> tuple[Lessons, list[dict[str, Any]]]:
-    parts = [read_categorized(path, own.taxonomy, learnt=True) for path in data]
+    parts = once([read_categorized(path, own.taxonomy, learnt=True) for path in data])
     lessons = lessons_of(own, [comment for part in parts for comment in part])
     in_file = len(lessons.comments) - sum(map(len, parts))
     counted = [(taxonomy, in_file), *zip(data, map(len, parts), strict=True)]

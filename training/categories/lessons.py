@@ -56,7 +56,8 @@ class Lessons:
 
 
 def lessons_of(own: OwnCategories, labelled: Sequence[Categorized]) -> Lessons:
-    """Everything that teaches, labelled comments first.
+    """Everything that teaches, labelled comments first; of a text that is labelled, what stands under `examples` is not
+    heard.
 
     Raises `InputError` (code "contradicting_examples") where categories exclude each other and an example stands
     under two of them.
@@ -65,6 +66,7 @@ def lessons_of(own: OwnCategories, labelled: Sequence[Categorized]) -> Lessons:
     comments = [each.comment for each in labelled]
     rows = [np.isin(ids, each.categories).astype(np.float32) for each in labelled]
     places: dict[str, list[str]] = {}
+    known = {each.text for each in labelled}
     for id, texts in own.examples.items():
         for text in texts:
             places.setdefault(text, []).append(id)
@@ -74,10 +76,14 @@ def lessons_of(own: OwnCategories, labelled: Sequence[Categorized]) -> Lessons:
                 f"categories {', '.join(found)} exclude each other and share an example",
                 code="contradicting_examples",
             )
+        if text in known:
+            continue
         comments.append(Comment(text))
         rows.append(np.isin(ids, found).astype(np.float32))
     for id, texts in own.counter_examples.items():
         for text in texts:
+            if text in known:
+                continue
             comments.append(Comment(text))
             rows.append(np.where(np.array(ids) == id, 0, np.nan).astype(np.float32))
     targets = np.array(rows, dtype=np.float32).reshape(len(comments), len(ids))
@@ -124,12 +130,17 @@ def folds(lessons: Lessons, count: int, *, seed: int) -> list[list[int]]:
     for place, comment in enumerate(lessons.comments):
         groups.setdefault(" ".join(comment.text.lower().split()), []).append(place)
     rare = Counter({k: n for k, n in enumerate(lessons.support)})
-    shuffled = sorted(groups, key=lambda text: hashlib.sha256(f"{seed} {text}".encode()).digest())
+    shuffled = sorted(groups, key=lambda text: _lot(f"{seed} {text}"))
     shuffled.sort(key=lambda text: _rarest(lessons.targets[groups[text][0]], rare))
     parts: list[list[int]] = [[] for _ in range(count)]
     for turn, text in enumerate(shuffled):
         parts[turn % count] += groups[text]
     return [sorted(part) for part in parts]
+
+
+def _lot(text: str) -> bytes:
+    # Half an emoji is no UTF-8.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _rarest(row: Targets, support: Counter[int]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from models.artifact import MANIFEST, seal, write_config, write_json
+from models.artifact import MANIFEST, content_version, seal, write_config, write_json
 from models.category_network import CONTEXT, CONTEXT_EXCLUSIVE
 from models.encoder import Encoder
 from models.errors import InputError
@@ -68,7 +68,7 @@ def train_categories(
     calibration, thresholds = _calibrated(output, tax, encoder, maker, made)
     write_json(output / "calibration.json", calibration.to_dict())
     write_json(output / "thresholds.json", thresholds)
-    version = seal(output)
+    version = content_version(output)
     write_card(
         output,
         version=version,
@@ -81,7 +81,7 @@ def train_categories(
         config=config,
         record=made.record | {"onnx_float32_largest_difference": difference},
     )
-    seal(output)  # once more, now with the papers
+    seal(output)  # last of all: without its papers it is no finished model
     maker.clear()
     return version
 

@@ -43,6 +43,22 @@ def sums(engine: Engine) -> dict[str, int]:
         return {total.measure: total.value for total in repository.totals(conn, "default", "*")}
 
 
+@pytest.mark.usefixtures("history")
+def test_it_ends_where_another_model_was_put_in_force(
+    engine: Engine, settings: Settings, make_analysis: MakeAnalysis
+) -> None:
+    new = foreground.rescore_job("default", "new", 100)
+    tagger = Tags(make_analysis)
+    with (
+        pytest.raises(models.InputError, match="not in force any more") as caught,
+        foreground.held(engine, new, "me", settings) as job,
+    ):
+        Rescore(engine, job, "me", tagger, "new", settings, in_force=lambda: False).work()
+    assert caught.value.code == "model_changed"
+    ended = foreground.current(engine, job)
+    assert (ended.state, ended.error_code, tagger.read) == ("failed", "model_changed", 0)
+
+
 class Tags:
     """A newer model: it finds something else, and does `first` before its first batch."""
 
