@@ -1,10 +1,12 @@
 """The `listenwell` command. Each room registers its own subcommands as entry points.
 
 Only the subcommand that is asked for is imported: `listenwell analyze` never loads torch, and no room imports
-another one for the sake of the command line. Exit status: 0 done, 1 some items failed, 2 wrong use.
+another one for the sake of the command line. Exit status: 0 done, 1 some items failed, 2 wrong use, 130 stopped by
+Ctrl-C.
 """
 
 import gc
+import signal
 import sys
 from importlib.metadata import EntryPoint, entry_points
 
@@ -16,6 +18,9 @@ GROUP = "listenwell.commands"
 _OBJECTS = 100_000
 """New objects after which Python looks for cycles among them, more than a batch has. References free nearly all of
 ours, and after the usual seven hundred the search takes some 5 % of a back-fill's time."""
+
+
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 class WrongUse(click.ClickException):
@@ -51,12 +56,16 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the subcommand; our own errors become one line and exit status 2."""
+        """Run the subcommand; our own errors become one line and exit status 2, Ctrl-C becomes 130."""
         gc.set_threshold(_OBJECTS)
         try:
             return super().invoke(ctx)
         except ListenwellError as error:
             raise WrongUse(f"{error.detail} [{error.code}]") from error
+        except KeyboardInterrupt:
+            # Not click's 1, which says that all was done and some items failed.
+            click.echo("Stopped.", err=True)
+            ctx.exit(_INTERRUPTED)
 
 
 @click.command(cls=Commands, help="Listenwell reads open-ended customer feedback.")

@@ -23,15 +23,15 @@ _PATTERNS = {
 }
 
 
-def fault_of(error: ValidationError, item: Mapping[str, Any]) -> models.CommentError:
-    """The first fault that Pydantic found. No message holds a value that the client sent."""
+def fault_of(error: ValidationError, item: Mapping[str, Any], what: str = "a comment") -> models.CommentError:
+    """The first fault that Pydantic found in `what`. No message holds a value that the client sent."""
     first = error.errors(include_url=False, include_context=True, include_input=False)[0]
     name = _field(first["loc"])
     kind, context = str(first["type"]), first.get("ctx", {})
     if kind == "missing":
         return _fault("missing_field", name, "is needed")
     if kind == "extra_forbidden":
-        return _fault("unknown_field", name, "is not a field of a comment")
+        return _fault("unknown_field", name, f"is not a field of {what}")
     if kind == "string_too_long" and name == "text":
         length = len(item["text"])
         detail = f"has {length:,} characters, the limit is {models.MAX_TEXT:,}"

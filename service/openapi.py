@@ -61,10 +61,22 @@ CORRECTION_BODY: dict[str, Any] = {
 }
 
 
-def body_of(model: str) -> dict[str, Any]:
-    """A JSON body that a route judges itself."""
-    schema = {"$ref": _REF.format(model=model)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+ANSWER_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _REF.format(model="AnswerIn")},
+                "example": {
+                    "stream": "audit",
+                    "id": "r-1041",
+                    "present": ["caring_treatment"],
+                    "actor": "anna",
+                },
+            }
+        },
+    }
+}
 
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -141,7 +153,8 @@ def _tell_of_keys(schema: dict[str, Any]) -> None:
     schema["components"]["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "A key: `lw_<id>_<secret>`."}
     }
-    refusals = {str(status): answer for status, answer in documented(401, 403, 429).items()}
+    # Any call may be asked with a parameter that it has not.
+    refusals = {str(status): answer for status, answer in documented(401, 403, 422, 429).items()}
     for path, calls in schema["paths"].items():
         if path in OPEN:
             continue

@@ -228,11 +228,24 @@ def _told(name: str, done: str, code: str, more: str = "") -> Iterator[None]:
 def _fault(name: str, done: str, code: str, error: Exception, more: str = "") -> models.ListenwellError:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return models.ListenwellError(f"{shown(name)}: no room on the disk{more}", code="storage_full")
+    if _is_unreachable(error):
+        return models.InputError(f"{shown(name)}: its host cannot be reached{more}", code=code)
     if isinstance(error, FileNotFoundError):
         return models.InputError(f"{shown(name)}: no such file, bucket or folder{more}", code=code)
     if isinstance(error, PermissionError):
         return models.InputError(f"{shown(name)}: access is denied{more}", code=code)
     return models.InputError(f"{shown(name)}: cannot be {done} ({type(error).__name__}){more}", code=code)
+
+
+def _is_unreachable(error: BaseException | None) -> bool:
+    """Whether a connection failed, which some file systems tell as a file that is not there."""
+    while error is not None:
+        if isinstance(error, OSError) and type(error).__name__.startswith(
+            ("ClientConnect", "Connection", "gai")
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _make_parent(system: Any, path: str) -> None:

@@ -57,6 +57,7 @@ class FileWork:
             rows = rejected(self.database, job, open_source(file, options.columns))
             tally.rejects.writelines(map(line_of, rows))
         if job.state == "failed":
+            tally.print_failures()
             raise models.InputError(f"{tally.line()}; {job.error_detail}", code=str(job.error_code))
         if job.state == "cancelled":
             return "cancelled"

@@ -49,6 +49,11 @@ _format_option = click.option(
 @tenant_option
 def export(output: Path, with_audit: bool, name: str | None, tenant: str) -> None:
     """Write every corrected comment with the labels in force. Those of erased comments are gone."""
+    if name is None and output.suffix == FORMATS["datasets"].ending:
+        raise models.InputError(
+            f"{output.name}: datasets are written as a folder; name one without an ending, or give --format datasets",
+            code="unknown_format",
+        )
     settings, form = read_settings(), _format(output, name)
     with store(settings) as engine:
         taxonomy, left_out = choice(engine, settings).about().taxonomy, LeftOut()
@@ -95,6 +100,6 @@ def _format(path: Path, name: str | None) -> Format:
         if path.suffix == form.ending:
             return form
     raise models.InputError(
-        f"{path.name}: must end in {', '.join(form.ending for form in FORMATS.values())}, or give --format",
+        f"{path.name}: must end in .jsonl, .json or .spacy, be a folder (datasets), or give --format",
         code="unknown_format",
     )

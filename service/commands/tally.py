@@ -34,6 +34,10 @@ class Tally:
     def print(self) -> None:
         """Counts to standard output, failures to standard error."""
         click.echo(self.line())
+        self.print_failures()
+
+    def print_failures(self) -> None:
+        """The first of them, to standard error."""
         for error in self.listed:
             name = f" (id {error['id']})" if error["id"] else ""
             click.echo(f"row {error['index'] + 1:,}{name}: {error['detail']} [{error['code']}]", err=True)

@@ -69,18 +69,28 @@ class LabelsIn(BaseModel):
     remove: list[str] = Field(default_factory=list, max_length=500)
 
 
+def _as_published(schema: dict[str, Any]) -> None:
+    """What is left out is not what null says: no field has a default, and what cannot be null is not told to be."""
+    for name, field in schema["properties"].items():
+        field.pop("default", None)
+        if name in ("sentiment", "intent"):
+            field["anyOf"] = [one for one in field["anyOf"] if one != {"type": "null"}]
+
+
 class CorrectionIn(BaseModel):
     """A correction as the public contract has it. What is not given stays as it was; null means: not expressed."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_as_published)
 
     labels: LabelsIn = Field(default_factory=LabelsIn)
     sentiment: _Sentiment | None = Field(
         None, description="A side, or a level from -2 (very negative) to 2 (very positive)."
     )
-    empathy: Level | None = Field(None, description="A level from -2 (uncaring) to 2 (caring).")
-    effort: Side | None = Field(None, description="1: hard, -1: easy.")
-    loyalty: Side | None = Field(None, description="1: stays, -1: leaves.")
+    empathy: Level | None = Field(
+        None, description="A level from -2 (uncaring) to 2 (caring); null: nothing is said of it."
+    )
+    effort: Side | None = Field(None, description="1: hard, -1: easy, null: nothing is said of it.")
+    loyalty: Side | None = Field(None, description="1: stays, -1: leaves, null: nothing is said of it.")
     intent: str | None = None
     actor: _Line | None = Field(None, description="Who says so; if not given, the key that is used.")
     note: Annotated[str, StringConstraints(max_length=MAX_NOTE)] | None = Field(None, description="Why.")
@@ -124,7 +134,7 @@ def read_correction(
     try:
         given = CorrectionIn.model_validate(item)
     except ValidationError as error:
-        raise fault_of(error, item) from None
+        raise fault_of(error, item, "a correction") from None
     if "\0" in (given.note or ""):
         raise _fault("note", "must not contain the character U+0000", "invalid_text")
     others = {name: getattr(given, name) for name in OTHERS if name in given.model_fields_set}

@@ -72,7 +72,7 @@ def _schemas(api: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "fields": [
                 {
                     "name": field,
-                    "required": field in needed and name == "CommentIn",
+                    "required": field in needed and name.endswith("In"),
                     "type": type_of(one),
                     "description": one.get("description", ""),
                 }

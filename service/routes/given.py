@@ -1,13 +1,17 @@
 """What routes are given: the application's parts, and the query parameters that several share."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette.types import Scope
 
 import models
 from service.analyse import Desk
@@ -42,11 +46,35 @@ async def parts_of(request: Request) -> Parts:
     if "\0" in request.url.path or b"%00" in request.scope["query_string"]:
         raise models.InputError("an address must not contain the character U+0000", code="invalid_value")
     asked = request.query_params.multi_items() if request.scope["query_string"] else []
+    _refuse_unknown(request.scope, [name for name, _ in asked])
     if len(names := [name for name, _ in asked]) > len(set(names)):
         twice = next(name for name in names if names.count(name) > 1)
         raise models.InputError(f"{ascii(twice)[1:-1][:80]}: was given more than once", code="invalid_value")
     parts: Parts = request.app.state.parts
     return parts
+
+
+def _refuse_unknown(scope: Scope, names: Sequence[str]) -> None:
+    """Where a call of the API names its parameters one by one, or has none; a `Query` refuses for itself."""
+    route = scope.get("route")
+    if not names or not isinstance(route, APIRoute) or not route.path.startswith("/v1/"):
+        return
+    known = list(_parameters(route.dependant))
+    if any(
+        isinstance(kind := one.field_info.annotation, type) and issubclass(kind, BaseModel) for one in known
+    ):
+        return
+    for name in names:
+        if name not in {one.alias for one in known}:
+            raise models.InputError(
+                f"{ascii(name)[1:-1][:80]}: is not a parameter of this call", code="unknown_field"
+            )
+
+
+def _parameters(dependant: Dependant) -> Iterator[Any]:
+    yield from dependant.query_params
+    for one in dependant.dependencies:
+        yield from _parameters(one)
 
 
 async def from_our_own_pages(request: Request) -> None:

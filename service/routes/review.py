@@ -13,7 +13,7 @@ from service.corrections.correction import MAX_ACTOR, known_labels, read_correct
 from service.database import read, write
 from service.faults import fault_of
 from service.keys.access import Caller
-from service.openapi import body_of
+from service.openapi import ANSWER_BODY
 from service.problems import documented
 from service.review import agreement, repository
 from service.review.answering import Answer, AnswerIn, answer
@@ -96,7 +96,7 @@ def next_items(parts: Given, who: Who, wanted: Annotated[Wanted, Query()]) -> JS
     "",
     response_model=Answered,
     responses=documented(400, 404, 409, 413, 422, 503),
-    openapi_extra=body_of("AnswerIn"),
+    openapi_extra=ANSWER_BODY,
     summary="Answer",
 )
 def take_answer(parts: Given, who: Who, body: Body) -> JSONResponse:
@@ -129,7 +129,7 @@ def take(parts: Parts, who: Caller, item: object) -> str:
     try:
         given = AnswerIn.model_validate(item)
     except ValidationError as error:
-        raise fault_of(error, item) from None
+        raise fault_of(error, item, "an answer") from None
     labels = _labels(parts)
     if given.stream == "audit" and not given.absent:
         given.absent = [label for label in labels if label not in given.present]

@@ -181,3 +181,27 @@ def test_whatever_comes_each_item_is_answered_once(client: TestClient, items: li
     answer = client.post("/v1/comments", content=json.dumps({"comments": items}))
     assert answer.status_code == 200
     assert len(answer.json()["results"]) + len(answer.json()["errors"]) == len(items)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/analyze?includ=all_labels"),
+        ("POST", "/v1/comments?include=all_labels"),
+        ("POST", "/v1/comments/a/corrections?dry_run=1"),
+        ("GET", "/v1/comments/a?with=text"),
+    ],
+)
+def test_a_parameter_that_a_call_has_not_is_named(client: TestClient, method: str, path: str) -> None:
+    answer = client.request(method, path, json={"comments": []} if method == "POST" else None)
+    name = path.partition("?")[2].partition("=")[0]
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_field")
+    assert answer.json()["detail"] == f"{name}: is not a parameter of this call"
+
+
+def test_a_field_that_a_correction_has_not_is_none_of_a_correction(client: TestClient) -> None:
+    said = {"sentiment": "negative", "feeling": 1}
+    detail = client.post("/v1/comments/a/corrections", json=said).json()["detail"]
+    assert detail == "feeling: is not a field of a correction"
+    given = {"stream": "audit", "id": "a", "feeling": 1}
+    assert client.post("/v1/review", json=given).json()["detail"] == "feeling: is not a field of an answer"

@@ -315,3 +315,26 @@ def test_a_cancelled_backfill_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"{ALONE:,} created" in result.stdout
     assert "was cancelled" in result.stderr
     assert "run the same again" not in result.stderr
+
+
+def test_ctrl_c_is_no_failure_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("service.commands.analyze.analyze.callback", stop)
+    result = run("analyze", jsonl("in.jsonl", ROWS))
+    assert (result.exit_code, result.stderr) == (130, "Stopped.\n")
+
+
+def test_failed_rows_are_listed_where_the_file_breaks_off() -> None:
+    Path("in.csv").write_text('id,text\n1,Nice,extra\n\n3,"open quote\n', "utf-8")
+    result = run("backfill", "in.csv")
+    assert result.exit_code == 2
+    assert "row 1: line 2 has 3 cells" in result.stderr
+    assert "line 4 cannot be read" in result.stderr
+
+
+def test_a_parquet_file_of_labels_would_be_a_folder() -> None:
+    result = run("labels", "export", "--output", "labels.parquet")
+    assert (result.exit_code, "unknown_format" in result.stderr) == (2, True)
+    assert not Path("labels.parquet").exists()

@@ -257,3 +257,10 @@ def test_a_missing_package_is_named(scheme: str, package: str, monkeypatch: pyte
 def test_secrets_of_a_url_are_not_shown(url: str, harmless: str) -> None:
     assert shown(url) == harmless
     assert file_name("gs://bucket/2026/a.csv.gz?generation=1") == "a.csv.gz"
+
+
+def test_a_host_that_does_not_answer_is_no_missing_file() -> None:
+    unreachable = "http://127.0.0.1:9/x.csv"
+    with pytest.raises(models.InputError, match="its host cannot be reached") as caught, fetched(unreachable):
+        pass
+    assert caught.value.code == "unreadable_file"
