@@ -31,7 +31,7 @@ from evaluation.baselines import BASELINES, Baseline, Lesson
 from evaluation.behaviour.suite import Suite, comments_of, shipped
 from evaluation.benchmarks import run_benchmarks
 from evaluation.exam import Exam
-from evaluation.frozen import check_unseen, log
+from evaluation.frozen import check_unseen, log, tell_of_corrections
 from evaluation.gold import LabelledComment, labelled_files, read_for_training, read_labelled, read_texts
 from evaluation.intervals import RESAMPLES
 from evaluation.predictions import Predictions, from_pipeline
@@ -86,6 +86,7 @@ def evaluate(
     files, known = labelled_files(train), read_texts(texts)
     comments = read_labelled(data, pipeline.taxonomy, known)
     check_unseen(comments, model, data.name)
+    tell_of_corrections(comments, data.name)
     lessons = [read_for_training(path, pipeline.taxonomy, known) for path in files]
     lesson = Lesson([c for part in lessons for c in part], comments, pipeline.taxonomy, seed)
     about = {

@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from evaluation.gold import LabelledComment
+from evaluation.gold import CORRECTION, LabelledComment
 from models.artifact import LEARNT
 from models.errors import InputError
 from models.loading import facts_of
@@ -58,6 +58,17 @@ def check_unseen(comments: Sequence[LabelledComment], model: str | Path, data: s
     if learnt is None:
         click.echo(f"{data}: {name} does not say what it learnt from; it may have been this.", err=True)
     refuse_seen(comments, learnt or set(), data, name)
+
+
+def tell_of_corrections(comments: Sequence[LabelledComment], data: str) -> None:
+    """Say on stderr whose word the labels are where a store wrote them."""
+    few = sum(one.draw == CORRECTION for one in comments)
+    if few:
+        click.echo(
+            f"{data}: {few:,} of {len(comments):,} are corrections from a store. What no person judged in them is what "
+            "the model in force said, and is measured here as true: the figures flatter that model.",
+            err=True,
+        )
 
 
 def refuse_seen(comments: Sequence[LabelledComment], learnt: set[str], data: str, model: str) -> None:

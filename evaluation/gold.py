@@ -34,6 +34,10 @@ Asked = tuple[str, str | None]
 """A text and the question that it answers."""
 
 
+CORRECTION = "correction"
+"""The `draw` of a comment that `listenwell labels export` wrote."""
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledMention:
     """An issue or a strength that is there, with the sentences that say so (at least one)."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from evaluation.categorized import Categorized
 from evaluation.frozen import hashes_of, learnt_by
-from evaluation.gold import Asked, LabelledComment, lines_of, read_for_training
+from evaluation.gold import CORRECTION, Asked, LabelledComment, lines_of, read_for_training
 from models.errors import InputError
 from models.schema import Comment
 from models.taxonomy import Taxonomy
@@ -18,8 +18,6 @@ from training.split import held_out
 from training.unlabelled import read_emotions, read_opinions, read_unlabelled
 
 Labelled = TypeVar("Labelled", LabelledComment, Categorized)
-CORRECTION = "correction"
-"""The `draw` of a comment that `listenwell labels export` wrote."""
 
 
 @dataclass(frozen=True)

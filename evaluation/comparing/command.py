@@ -24,7 +24,7 @@ from evaluation.comparing.gate import gate
 from evaluation.comparing.page import write
 from evaluation.comparing.speed import speed
 from evaluation.exam import Exam
-from evaluation.frozen import check_unseen, log
+from evaluation.frozen import check_unseen, log, tell_of_corrections
 from evaluation.gold import LabelledComment, read_labelled, read_texts
 from evaluation.intervals import ENOUGH, LEVEL, RESAMPLES
 from evaluation.predictions import Predictions, from_pipeline
@@ -56,6 +56,7 @@ def compare(
     comments = read_labelled(data, pipelines[0].taxonomy, read_texts(texts))
     for name in (a, b):
         check_unseen(comments, name, data.name)
+    tell_of_corrections(comments, data.name)
     about = {
         "format": 1,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import models
 from evaluation import frozen
-from evaluation.frozen import check_unseen, hashes_of, learnt_by, log, refuse_seen
+from evaluation.frozen import check_unseen, hashes_of, learnt_by, log, refuse_seen, tell_of_corrections
 from evaluation.gold import read_labelled
 from models.artifact import LEARNT, seal
 from models.command import main
@@ -32,6 +32,16 @@ def test_a_text_that_was_learnt_from_is_an_error(tmp_path: Path) -> None:
         refuse_seen(comments, hashes_of([comments[2].text.upper()]), "test.jsonl", "a model")
     assert caught.value.code == "trained_on"
     assert comments[2].text not in caught.value.detail
+
+
+def test_of_corrections_it_is_said_whose_word_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [line | {"draw": "correction"} if at < 3 else line for at, line in enumerate(twelve())]
+    tell_of_corrections(read_labelled(write_lines(tmp_path / "a.jsonl", twelve()), TAXONOMY), "a.jsonl")
+    assert capsys.readouterr().err == ""
+    tell_of_corrections(read_labelled(write_lines(tmp_path / "b.jsonl", lines), TAXONOMY), "b.jsonl")
+    assert "b.jsonl: 3 of 12 are corrections" in capsys.readouterr().err
 
 
 def test_a_folder_tells_what_it_learnt_from(tiny_artifact: Path, tmp_path: Path) -> None:
