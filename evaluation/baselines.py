@@ -137,7 +137,7 @@ BASELINES = (
     Baseline(
         "setfit",
         "SetFit",
-        "all-MiniLM-L6-v2 tuned on pairs of comments (500 steps of 32 pairs), then as the row above.",
+        "all-MiniLM-L6-v2 tuned on pairs of comments (100 steps of 32 pairs), then as the row above.",
         True,
         _setfit,
     ),

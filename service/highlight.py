@@ -21,28 +21,30 @@ class Evidence(NamedTuple):
 
     start: int
     end: int
-    kind: Literal["issue", "strength"]
+    kind: Literal["issue", "strength", "category"]
     name: str
 
 
 def evidence_of(analysis: Mapping[str, Any], taxonomy: Taxonomy) -> list[Evidence]:
-    """The evidence of all issues and strengths of an analysis (the contract's JSON object)."""
-    kinds: tuple[tuple[Literal["issue", "strength"], str], ...] = (
+    """The evidence of all issues, strengths and categories of an analysis (the contract's JSON object)."""
+    kinds: tuple[tuple[Literal["issue", "strength", "category"], str], ...] = (
         ("issue", "issues"),
         ("strength", "strengths"),
+        ("category", "categories"),
     )
     return [
         Evidence(span["start"], span["end"], kind, label_name(mention["id"], taxonomy))
         for kind, key in kinds
-        for mention in analysis[key]
+        for mention in analysis.get(key, ())
         for span in mention["evidence"]
     ]
 
 
 def label_name(label: str, taxonomy: Taxonomy) -> str:
     """What people call a label; one of an older taxonomy keeps its id."""
+    own = (category.name for category in taxonomy.categories if category.id == label)
     known = taxonomy.by_id.get(label)
-    return known.name if known else label
+    return known.name if known else next(own, label)
 
 
 def marked(text: str, evidence: Iterable[Evidence]) -> Markup:

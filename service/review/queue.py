@@ -54,7 +54,8 @@ def upcoming(
 
 def _asked(stored: StoredComment, doubts: Sequence[str]) -> tuple[str, ...]:
     """What is in doubt, then what the model found beside it: it is there to be agreed to as well."""
-    found = [one["id"] for group in ("issues", "strengths") for one in stored.analysis[group]]
+    groups = ("issues", "strengths", "categories")
+    found = [one["id"] for group in groups for one in stored.analysis.get(group, ())]
     return tuple(dict.fromkeys([*doubts, *found]))
 
 

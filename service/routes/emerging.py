@@ -54,6 +54,7 @@ def show_emerging(parts: Given, who: Who, wanted: Annotated[Wanted, FromQuery()]
     return render(
         "emerging.html",
         found=found,
+        own=bool(taxonomy.categories),
         wanted=wanted,
         place=None if wanted.touchpoint == WHOLE else place_name(wanted.touchpoint, taxonomy),
         places=[(id, place_name(id, taxonomy)) for id in order],

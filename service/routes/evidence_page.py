@@ -72,6 +72,7 @@ def show_comments(parts: Given, who: Who, view: Annotated[View, Query()]) -> HTM
             ("strength", [t.strength for t in taxonomy.themes]),
         ],
         said=_said(view, parts),
+        own=bool(taxonomy.categories),
         may_correct="write" in who.scopes,
         who=who,
     )

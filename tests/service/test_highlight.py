@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.highlight import Evidence, marked
+from models import taxonomy
+from service.highlight import Evidence, evidence_of, marked
 
 
 class Reader(HTMLParser):
@@ -82,3 +83,19 @@ def test_marking_never_changes_what_is_read(text: str, spans: list[tuple[int, in
     plain = text.replace("\r", "").replace("\0", "")
     assert seen(html.replace("\r", "").replace("\0", "")).text == plain
     assert seen(html).tags <= {"mark"}
+
+
+def test_categories_of_ones_own_are_marked_by_their_names() -> None:
+    own = taxonomy.from_dict(
+        {"version": "v", "categories": [{"id": "parking", "name": "Car park", "description": "Parking."}]}
+    )
+    analysis = {
+        "issues": [],
+        "strengths": [],
+        "categories": [{"id": "parking", "evidence": [{"start": 0, "end": 7}]}],
+    }
+    (found,) = evidence_of(analysis, own)
+    assert found == Evidence(0, 7, "category", "Car park")
+    assert (
+        marked("Nowhere to park", [found]) == '<mark class="category" title="Car park">Nowhere</mark> to park'
+    )
