@@ -43,7 +43,7 @@ _format_option = click.option(
 @click.option(
     "--with-audit",
     is_flag=True,
-    help='Also comments that were drawn for the audit, marked "train": false, to measure only.',
+    help='Also corrected comments that the audit drew, marked "train": false; its own answers are in no file.',
 )
 @_format_option
 @tenant_option
