@@ -8,6 +8,7 @@ import click
 
 import models
 from evaluation.categorized import category_matrix, read_categorized
+from evaluation.own_categories import __doc__ as ABOUT
 from evaluation.own_categories import measure as judge
 from evaluation.own_categories import rivals
 from evaluation.own_categories.datasets import DATASETS, prepare
@@ -20,7 +21,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-@click.group(help=__doc__)
+@click.group(help=ABOUT)
 def main() -> None:
     """The group itself does nothing."""
 
