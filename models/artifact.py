@@ -121,7 +121,7 @@ def seal(path: Path) -> str:
     if missing:
         raise ArtifactError(f"model {path.name}: missing {', '.join(missing)}")
     files: dict[str, Any] = {
-        name: {"sha256": _digest(path / name), "bytes": (path / name).stat().st_size} for name in names
+        name: {"sha256": digest_of(path / name), "bytes": (path / name).stat().st_size} for name in names
     }
     version = version_of({name: files[name]["sha256"] for name in CONTENT})
     write_json(path / MANIFEST, {"format": FORMAT, "version": version, "files": files})
@@ -130,7 +130,7 @@ def seal(path: Path) -> str:
 
 def content_version(path: Path) -> str:
     """The version of a folder that is not sealed yet: its papers are still to be written."""
-    return version_of({name: _digest(path / name) for name in CONTENT})
+    return version_of({name: digest_of(path / name) for name in CONTENT})
 
 
 def version_of(digests: Mapping[str, str]) -> str:
@@ -176,12 +176,12 @@ def _check(path: Path, name: str, entry: Mapping[str, Any]) -> None:
         raise ArtifactError(
             f"model {path.name}: {name} has {size:,} bytes, its manifest says {entry['bytes']:,}"
         )
-    if _digest(file) != entry["sha256"]:
+    if digest_of(file) != entry["sha256"]:
         raise ArtifactError(f"model {path.name}: {name} was altered: its sha256 is not the manifest's")
 
 
-def _digest(file: Path) -> str:
-    """Of a file that was written a while ago, remembered until it is written again: a start asks three times."""
+def digest_of(file: Path) -> str:
+    """Of a file that was written a while ago, remembered until it is written again: a start asks several times."""
     found = file.stat()
     if time.time() - found.st_mtime < _FRESH:
         return _read_digest(file)

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from models.artifact import digest_of
 from models.openvino_alone import ov
 
 _MOST = 8
@@ -69,12 +70,7 @@ def _is_whole(place: Path) -> bool:
 
 
 def _digest(folder: Path) -> str:
-    return " ".join(f"{blob.name}:{_sha256(blob)}" for blob in sorted(folder.glob("*.blob")))
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    return " ".join(f"{blob.name}:{digest_of(blob)}" for blob in sorted(folder.glob("*.blob")))
 
 
 def _name(core: ov.Core, file: Path, settings: Mapping[str, Any]) -> str:
@@ -82,7 +78,7 @@ def _name(core: ov.Core, file: Path, settings: Mapping[str, Any]) -> str:
     about = file.stat()
     machine = [platform.node(), core.get_property("CPU", "FULL_DEVICE_NAME"), ov.get_version()]
     # An image can hold another model of the same size and time at the same place.
-    of_file = [str(file.resolve()), about.st_size, about.st_mtime_ns, _sha256(file)]
+    of_file = [str(file.resolve()), about.st_size, about.st_mtime_ns, digest_of(file)]
     parts = json.dumps([machine, of_file, sorted(settings.items())])
     return _OURS + hashlib.sha256(parts.encode()).hexdigest()[:16]
 

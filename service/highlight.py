@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from markupsafe import Markup, escape
 
 from models import Taxonomy
+from service.corrections.in_force import KINDS
 
 
 class Evidence(NamedTuple):
@@ -27,14 +28,9 @@ class Evidence(NamedTuple):
 
 def evidence_of(analysis: Mapping[str, Any], taxonomy: Taxonomy) -> list[Evidence]:
     """The evidence of all issues, strengths and categories of an analysis (the contract's JSON object)."""
-    kinds: tuple[tuple[Literal["issue", "strength", "category"], str], ...] = (
-        ("issue", "issues"),
-        ("strength", "strengths"),
-        ("category", "categories"),
-    )
     return [
         Evidence(span["start"], span["end"], kind, label_name(mention["id"], taxonomy))
-        for kind, key in kinds
+        for kind, key in KINDS
         for mention in analysis.get(key, ())
         for span in mention["evidence"]
     ]

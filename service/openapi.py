@@ -25,60 +25,36 @@ _EXAMPLE = {
         }
     ]
 }
-COMMENTS_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["comments"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "comments": {"type": "array", "items": {"$ref": _REF.format(model="CommentIn")}}
-                    },
-                },
-                "example": _EXAMPLE,
-            }
-        },
-    }
-}
-CORRECTION_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"$ref": _REF.format(model="CorrectionIn")},
-                "example": {
-                    "labels": {"add": ["poor_communication"], "remove": ["inadequate_support"]},
-                    "sentiment": "negative",
-                    "actor": "anna",
-                    "note": "They were there, but said nothing.",
-                },
-            }
-        },
-    }
-}
 
 
-ANSWER_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"$ref": _REF.format(model="AnswerIn")},
-                "example": {
-                    "stream": "audit",
-                    "id": "r-1041",
-                    "present": ["caring_treatment"],
-                    "actor": "anna",
-                },
-            }
-        },
-    }
-}
+def _body(schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    """A JSON body that a route judges itself."""
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
+COMMENTS_BODY = _body(
+    {
+        "type": "object",
+        "required": ["comments"],
+        "additionalProperties": False,
+        "properties": {"comments": {"type": "array", "items": {"$ref": _REF.format(model="CommentIn")}}},
+    },
+    _EXAMPLE,
+)
+CORRECTION_BODY = _body(
+    {"$ref": _REF.format(model="CorrectionIn")},
+    {
+        "labels": {"add": ["poor_communication"], "remove": ["inadequate_support"]},
+        "sentiment": "negative",
+        "actor": "anna",
+        "note": "They were there, but said nothing.",
+    },
+)
+ANSWER_BODY = _body(
+    {"$ref": _REF.format(model="AnswerIn")},
+    {"stream": "audit", "id": "r-1041", "present": ["caring_treatment"], "actor": "anna"},
+)
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 JOB_OPTIONS: dict[str, dict[str, Any]] = {
     "format": {

@@ -57,9 +57,10 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOTHING_HERE = "there is nothing at this address"
 _CODES = {404: "not_found", 405: "method_not_allowed", 500: "internal_error"}
 _DETAILS = {404: NOTHING_HERE, 405: "this address does not take this method"}
+NO_PARAMETER = "is not a parameter of this call"
 _PARAMETERS = {
     "missing": ("missing_field", "is needed"),
-    "extra_forbidden": ("unknown_field", "is not a parameter of this call"),
+    "extra_forbidden": ("unknown_field", NO_PARAMETER),
 }
 
 log = logging.getLogger("listenwell")

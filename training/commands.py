@@ -118,12 +118,7 @@ def train(
         _refuse("start", where="with --from production, which starts from the model in force")
     known = read_texts(texts)
     corpus, in_force = _read(data, tax, config, known, tenant if origin else None)
-    if corpus.audited:
-        console.print(
-            f"{corpus.audited} comments of --data were drawn for the audit, which measures: left out"
-        )
-    if corpus.gone:
-        console.print(f"{corpus.gone} corrected comments of --data are no longer in the store: left out")
+    _tell_left_out(corpus, console)
     tests = read_labelled(exam, tax, known) if exam else []
     barred = [comment.text for comment in tests]
     limit, draw = config.data.unlabelled, config.data.draw
@@ -164,6 +159,15 @@ def _read(
             audited=audited,
         )
     return corpus, in_force
+
+
+def _tell_left_out(corpus: Corpus, console: Console) -> None:
+    if corpus.audited:
+        console.print(
+            f"{corpus.audited} comments of --data were drawn for the audit, which measures: left out"
+        )
+    if corpus.gone:
+        console.print(f"{corpus.gone} corrected comments of --data are no longer in the store: left out")
 
 
 def _train_own(

@@ -12,7 +12,7 @@ Needs the extra `privacy` (presidio-analyzer).
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -66,14 +66,14 @@ class Masker:
         return found
 
 
-def as_seen(text: str) -> tuple[str, list[int]]:
+def as_seen(text: str) -> tuple[str, Sequence[int]]:
     """A text as a reader sees it, and where in `text` each of its characters begins, and its end.
 
     A letter and its accents are one character, as far as there is one (NFC; Unicode Standard Annex 15), or the letter
     alone; soft hyphens, joiners and other formatting signs (category Cf) are left out.
     """
     if text.isascii():
-        return text, list(range(len(text) + 1))
+        return text, range(len(text) + 1)
     seen: list[str] = []
     starts: list[int] = []
     for place, char in enumerate(text):

@@ -7,9 +7,15 @@ changed; so a person's labels outlive every model.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-GROUPS = ("issues", "strengths", "categories")
+KINDS: tuple[tuple[Literal["issue", "strength", "category"], str], ...] = (
+    ("issue", "issues"),
+    ("strength", "strengths"),
+    ("category", "categories"),
+)
+"""What a label can be, and under which key an analysis has those."""
+GROUPS = tuple(group for _, group in KINDS)
 SIDES = {"negative": -1, "neutral": 0, "positive": 1}
 # Of an analysis, what counting needs beside labels and scores.
 _KEPT = ("status", "no_content", "model_version", "taxonomy_version")

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service import repository
+from service.corrections.in_force import KINDS
 from service.database import read
 from service.exports.tables import Column, Row
 from service.listing import Filters
@@ -48,7 +49,6 @@ COLUMNS = (
     Column("model_version", "text", "Which model read it."),
 )
 _PAGE = 500
-_KINDS = (("issue", "issues"), ("strength", "strengths"), ("category", "categories"))
 _NO_LABEL: Mapping[str, Any] = dict.fromkeys(("kind", "label", "probability", "said_by", "evidence"))
 
 
@@ -68,7 +68,7 @@ def rows(engine: sa.Engine, tenant: str, filters: Filters) -> Iterator[Row]:
 
 def _rows(stored: StoredComment) -> Iterator[Row]:
     counted, found = _about(stored), False
-    for kind, group in _KINDS:
+    for kind, group in KINDS:
         for one in stored.labels[group]:
             found = True
             yield counted | {

@@ -63,7 +63,7 @@ class Rescore:
             self._pace.mark(self.position)
             while batch := patiently(self._next, self.stop):
                 if not patiently(self.in_force, self.stop):
-                    patiently(self._outlived, self.stop)
+                    raise patiently(self._outlived, self.stop)
                 with batch_span(self.job, self.position, len(batch)):
                     self._take(batch)
                 self._last = batch[-1].key
@@ -91,12 +91,13 @@ class Rescore:
             outcomes = Counter({"replaced": len(done), "replayed": len(batch) - len(done)})
             leases.advance(conn, self.job.key, position, outcomes, rate=self._pace.mark(position))
 
-    def _outlived(self) -> None:
+    def _outlived(self) -> models.InputError:
+        """End the job; the error that says so."""
         detail = f"{self.version} is not in force any more; run listenwell rescore again"
         with write(self.engine) as conn:
             self.lease.hold(conn)
             leases.finish(conn, self.job.key, "failed", code="model_changed", detail=detail)
-        raise models.InputError(detail, code="model_changed")
+        return models.InputError(detail, code="model_changed")
 
     def _finish(self) -> None:
         with write(self.engine) as conn:

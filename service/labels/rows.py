@@ -20,7 +20,7 @@ import models
 from service import repository
 from service.corrections import repository as corrections
 from service.corrections.correction import OTHERS, known_labels, verdicts
-from service.corrections.in_force import SIDES, sides_of_empathy
+from service.corrections.in_force import GROUPS, SIDES, sides_of_empathy
 from service.database import read
 from service.records import StoredComment
 
@@ -129,7 +129,7 @@ def _is_of(stored: StoredComment, taxonomy: models.Taxonomy) -> bool:
         return False
     if stored.analysis["taxonomy_version"] == taxonomy.version:
         return True
-    found = {one["id"] for group in (*MENTIONS, "categories") for one in stored.labels[group]}
+    found = {one["id"] for group in GROUPS for one in stored.labels[group]}
     # A model of categories alone tells no sentiment, and any other one does.
     same_kind = (stored.analysis["sentiment"] is None) == bool(taxonomy.categories)
     return same_kind and found <= known_labels(taxonomy).keys()

@@ -13,6 +13,7 @@ from itertools import chain, count, islice, zip_longest
 from sqlalchemy.engine import Connection
 
 from service import repository as comments
+from service.corrections.in_force import GROUPS
 from service.records import StoredComment
 from service.review import audit_repository, repository
 from service.review.repository import Stream
@@ -54,8 +55,7 @@ def upcoming(
 
 def _asked(stored: StoredComment, doubts: Sequence[str]) -> tuple[str, ...]:
     """What is in doubt, then what the model found beside it: it is there to be agreed to as well."""
-    groups = ("issues", "strengths", "categories")
-    found = [one["id"] for group in groups for one in stored.analysis.get(group, ())]
+    found = [one["id"] for group in GROUPS for one in stored.analysis.get(group, ())]
     return tuple(dict.fromkeys([*doubts, *found]))
 
 

@@ -19,6 +19,7 @@ from service.batching import MicroBatcher
 from service.keys.access import Caller
 from service.metrics import Rules
 from service.model import ModelInForce
+from service.problems import NO_PARAMETER
 from service.promotion.following import Fault
 from service.settings import Settings
 
@@ -66,9 +67,7 @@ def _refuse_unknown(scope: Scope, names: Sequence[str]) -> None:
         return
     for name in names:
         if name not in {one.alias for one in known}:
-            raise models.InputError(
-                f"{ascii(name)[1:-1][:80]}: is not a parameter of this call", code="unknown_field"
-            )
+            raise models.InputError(f"{ascii(name)[1:-1][:80]}: {NO_PARAMETER}", code="unknown_field")
 
 
 def _parameters(dependant: Dependant) -> Iterator[Any]:

@@ -4,17 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from models import Taxonomy
+from service.corrections.in_force import KINDS
 from service.highlight import evidence_of, label_name, marked
 from service.records import StoredComment
 from service.views.showing import place_name
-
-_KINDS = (("issue", "issues"), ("strength", "strengths"), ("category", "categories"))
 
 
 def comment_view(stored: StoredComment, taxonomy: Taxonomy, first: str | None = None) -> dict[str, Any]:
     """One comment; the label `first` comes first, since it is what was asked for."""
     counted, analysis = stored.counted, stored.analysis
-    labels = [_label(one, kind, analysis, taxonomy) for kind, key in _KINDS for one in counted.get(key, ())]
+    labels = [_label(one, kind, analysis, taxonomy) for kind, key in KINDS for one in counted.get(key, ())]
     return {
         "record": stored.record,
         "text": marked(stored.record.text, evidence_of(counted, taxonomy)),
@@ -35,7 +34,7 @@ def _label(
     one: Mapping[str, Any], kind: str, analysis: Mapping[str, Any], taxonomy: Taxonomy
 ) -> dict[str, Any]:
     """A label in force with what the model said of it; None where only a person said so."""
-    said = next((m for _, key in _KINDS for m in analysis.get(key, ()) if m["id"] == one["id"]), None)
+    said = next((m for _, key in KINDS for m in analysis.get(key, ()) if m["id"] == one["id"]), None)
     return {
         "id": one["id"],
         "name": label_name(one["id"], taxonomy),
