@@ -47,8 +47,8 @@ def read_categorized(path: Path, taxonomy: Taxonomy, *, learnt: bool = False) ->
             comment = _comment(json.loads(line), known, taxonomy.exclusive, learnt=learnt)
             if comment.id in found:
                 raise _Unfit("id: used before")
-        except ValueError as error:
-            problem = str(error) if isinstance(error, _Unfit) else "not JSON"
+        except (ValueError, RecursionError) as error:
+            problem = str(error) if isinstance(error, _Unfit) else "not JSON, or too deep"
             raise InputError(f"{path.name}, line {number}: {problem}", code="invalid_labels") from error
         found[comment.id] = comment
     if not found:

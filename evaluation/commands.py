@@ -35,7 +35,7 @@ from evaluation.frozen import check_unseen, log, tell_of_corrections
 from evaluation.gold import LabelledComment, labelled_files, read_for_training, read_labelled, read_texts
 from evaluation.intervals import RESAMPLES
 from evaluation.predictions import Predictions, from_pipeline
-from evaluation.report import HEADLINE, System, build, headline_of, write
+from evaluation.report import HEADLINE, System, build, headline_of, prepare, write
 from models.errors import ArtifactError, TaxonomyError
 from models.pipeline import Pipeline
 
@@ -65,7 +65,9 @@ _PLACE = click.Path(exists=True, path_type=Path)
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of public benchmarks (sst2, tweeteval_sentiment) to measure on too.",
 )
-@click.option("--seed", default=0, show_default=True, help="For resamples and baselines.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="For resamples and baselines."
+)
 def evaluate(
     model: str,
     data: Path,
@@ -78,6 +80,7 @@ def evaluate(
     seed: int,
 ) -> None:
     """Measure how good a model is, for whom, and against what."""
+    prepare(output)
     pipeline = models.load(model)
     if pipeline.taxonomy.categories:
         raise TaxonomyError(

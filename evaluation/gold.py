@@ -114,7 +114,7 @@ def read_texts(paths: Iterable[Path]) -> dict[str, Asked]:
             try:
                 entry = _Field("line", json.loads(line))
                 texts[entry.get("id").string()] = (entry.get("text").string(), _question(entry))
-            except (_Unfit, ValueError) as error:
+            except (_Unfit, ValueError, RecursionError) as error:
                 raise _refused(path, number, str(error)) from error
     return texts
 
@@ -135,8 +135,8 @@ def read_labelled(
                 raise _Unfit("id", f"used before, in line {first_line[comment.id]}")
         except _Unfit as error:
             raise _refused(path, number, str(error)) from error
-        except ValueError as error:
-            raise _refused(path, number, "not JSON") from error
+        except (ValueError, RecursionError) as error:
+            raise _refused(path, number, "not JSON, or too deep") from error
         first_line[comment.id] = number
         comments.append(comment)
     if not comments:
@@ -162,12 +162,18 @@ def read_for_training(
 
 
 def labelled_files(places: Iterable[Path]) -> list[Path]:
-    """Files as they are, folders as the .jsonl files (.gz or not) in them, by name."""
+    """Files as they are, folders as the .jsonl files (.gz or not) in them, by name.
+
+    Raises `InputError` (code "invalid_labels") for a folder without any.
+    """
     return [file for place in places for file in (_inside(place) if place.is_dir() else [place])]
 
 
 def _inside(folder: Path) -> list[Path]:
-    return sorted(file for ending in ("*.jsonl", "*.jsonl.gz") for file in folder.glob(ending))
+    found = sorted(file for ending in ("*.jsonl", "*.jsonl.gz") for file in folder.glob(ending))
+    if not found:
+        raise InputError(f"{folder.name}: no .jsonl or .jsonl.gz file in it", code="invalid_labels")
+    return found
 
 
 def label_matrix(comments: Sequence[LabelledComment], taxonomy: Taxonomy) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,6 +23,7 @@ from evaluation.intervals import ENOUGH, LEVEL, Estimate, difference
 from evaluation.judging import Result, Row
 from evaluation.predictions import Predictions
 from evaluation.tasks import TASKS, measure_slice
+from models.errors import InputError
 
 FORMAT = 1
 HEADLINE = (
@@ -128,6 +130,17 @@ def build(
         "benchmarks": [_check(each) for each in checks],
         "behaviour": section(suite, behaviours, exam.taxonomy) if suite and behaviours else None,
     }
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder of a report, before what may take hours. Raises `InputError` (code "unwritable_file")."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        problem = f"--output {folder.name}: cannot be written: {error.strerror}"
+        raise InputError(problem, code="unwritable_file") from error
 
 
 def write(report: Mapping[str, Any], folder: Path) -> list[Path]:

@@ -49,9 +49,13 @@ def has_categories(path: Path) -> bool:
     """Whether a taxonomy file is one of categories, not of themes (a JSON file is one of themes).
 
     One without either is taken for one of categories, whose reader says what is missing. Raises `TaxonomyError` for
-    one that cannot be read.
+    one that cannot be read, and for categories in JSON.
     """
-    return path.suffix != ".json" and "themes" not in _read(path)
+    if path.suffix != ".json":
+        return "themes" not in _read(path)
+    if taxonomy.load(path).categories:
+        raise TaxonomyError(f"{path.name}: categories are written in a TOML file, see models/categories.py")
+    return False
 
 
 def _read(path: Path) -> dict[str, Any]:

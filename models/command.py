@@ -5,6 +5,7 @@ another one for the sake of the command line. Exit status: 0 done, 1 some items 
 Ctrl-C.
 """
 
+import errno
 import gc
 import signal
 import sys
@@ -62,6 +63,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ListenwellError as error:
             raise WrongUse(f"{error.detail} [{error.code}]") from error
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            # As for our own: 1 would say that all was done and some items failed.
+            raise WrongUse("no room on the disk for what is written [storage_full]") from error
         except KeyboardInterrupt:
             # Not click's 1, which says that all was done and some items failed.
             click.echo("Stopped.", err=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from models import taxonomy, weightless
 from models.artifact import Artifact, open_artifact
-from models.errors import ArtifactError, MissingExtraError
+from models.errors import ArtifactError, InputError, MissingExtraError
 from models.heads import Calibration
 from models.pipeline import Pipeline
 from models.scorer import Scorer
@@ -40,10 +40,15 @@ def load(
 ) -> Pipeline:
     """Open the shipped model ("default"), the weightless one ("weightless") or a folder.
 
-    `threads` is the number of cores one call may use. `compiled` is a folder in which OpenVINO may keep what it makes
-    of the model on this machine: it is then opened some 0.3 s sooner the next time. Raises `ArtifactError` if the
-    folder is not a sound model, `MissingExtraError` if `runtime="torch"` and torch is not installed.
+    `threads`, 1 or more, is the number of cores that the model may use in one call; tokens are made on all that there
+    are, unless the environment says `TOKENIZERS_PARALLELISM=false`. `compiled` is a folder in which OpenVINO may keep
+    what it makes of the model on this machine: it is then opened some 0.3 s sooner the next time.
+
+    Raises `ArtifactError` if the folder is not a sound model, `MissingExtraError` if `runtime="torch"` and torch is not
+    installed, `InputError` for less than one thread.
     """
+    if threads < 1:
+        raise InputError(f"threads: must be 1 or more, not {threads}", code="invalid_value")
     facts = facts_of(model)
     return Pipeline(
         _scorer(facts, runtime, threads, compiled),

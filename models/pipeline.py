@@ -15,6 +15,7 @@ import numpy as np
 
 from models import language
 from models.decisions import Decisions, ReadComment
+from models.errors import InputError
 from models.heads import Calibration, Layout, Scores
 from models.schema import Analysis, Comment, Language
 from models.scorer import Reading, Scorer
@@ -71,10 +72,12 @@ class Pipeline:
         return analyses  # type: ignore[return-value]
 
     def pipe(self, comments: Iterable[Comment], *, batch_size: int = 1024) -> Iterator[Analysis]:
-        """Analyse a stream in batches, in order, in constant memory."""
+        """Analyse a stream in batches, in order, in constant memory. Raises `InputError` for batches of less than 1."""
+        if batch_size < 1:
+            raise InputError(f"batch_size: must be 1 or more, not {batch_size}", code="invalid_value")
         stream = iter(comments)
-        while batch := list(islice(stream, batch_size)):
-            yield from self.analyze(batch)
+        batches = iter(lambda: list(islice(stream, batch_size)), [])
+        return (analysis for batch in batches for analysis in self.analyze(batch))
 
     def pooled(self, comments: Sequence[Comment]) -> Scores:
         """Uncalibrated comment logits, shape (comments, layout.width - 1), whatever their language.

@@ -37,6 +37,10 @@ _CLAUSE_BREAK = re.compile(
     re.I,
 )
 _WORD = re.compile(r"\S++")
+# "&#39;", as forms that escape what they are given write an apostrophe: its semicolon ends no clause.
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});$", re.I)
+_LONGEST_ENTITY = 33
+_LIST_NUMBER = re.compile(r"\d{1,2}(?=\.\s)")
 # "Although the room was small, the staff …": the contrast leads and a comma divides.
 _LEADING_CONTRAST = re.compile(
     r"\s*(?:although|though|even though|while|whilst|despite)\b[^,;]{8,160}?(,\s+)", re.I
@@ -68,7 +72,14 @@ def clauses(text: str) -> list[Span]:
     for sentence in sentences(text):
         for clause in _cut(text, sentence, _clause_breaks(text, sentence)):
             found.extend(_shorten(text, _trim(text, clause)))
-    return [span for span in found if span.end > span.start]
+    found = [span for span in found if span.end > span.start]
+    # The number of an entry in a list is read with its words.
+    return [span for span in found[:-1] if not _numbers(text, span)] + found[-1:]
+
+
+def _numbers(text: str, span: Span) -> bool:
+    match = _LIST_NUMBER.match(text, span.start)
+    return match is not None and match.end() == span.end
 
 
 def _sentence_breaks(text: str) -> Iterator[tuple[int, int]]:
@@ -89,11 +100,18 @@ def _clause_breaks(text: str, sentence: Span) -> Iterator[tuple[int, int]]:
         yield leading.span(1)
     after = leading.end() if leading else sentence.start
     for match in _CLAUSE_BREAK.finditer(text, after, sentence.end):
+        if text[match.start()] == ";" and _ends_entity(text, match.start() + 1):
+            continue
         weak = bool(_WEAK.search(match.group()))
         needed = 3 if weak else 2
         if _has(needed, text, after, match.start()) and _has(needed, text, match.end(), sentence.end):
             yield match.span()
             after = match.end()
+
+
+def _ends_entity(text: str, end: int) -> bool:
+    """Whether the semicolon before `end` is that of an HTML character reference."""
+    return _ENTITY.search(text, max(0, end - _LONGEST_ENTITY), end) is not None
 
 
 def _has(words: int, text: str, start: int, end: int) -> bool:

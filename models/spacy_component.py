@@ -71,7 +71,10 @@ class Listenwell:
                 doc.spans[group] = _span_group(doc, group, getattr(analysis, group))
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Save the component with its model, so that it loads on a machine that has not got the model."""
+        """Save the component with its model, so that it loads on a machine that has not got the model.
+
+        Raises `ArtifactError` if that is not where it was, or altered; what was saved before then stays.
+        """
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "model.txt").write_text(self.model, encoding="utf-8")
@@ -112,6 +115,7 @@ def _copy(source: Path, target: Path) -> None:
     """Make `target` hold the files of a model and, of a model that was there before, none."""
     if source.exists() and target.exists() and source.samefile(target):
         return  # it is saved where it was loaded from
+    open_artifact(source)  # before anything goes: a folder that was moved since has no files to give
     target.mkdir(exist_ok=True)
     for name in (*CONTENT, *PAPERS, MANIFEST):
         (target / name).unlink(missing_ok=True)

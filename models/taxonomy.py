@@ -14,6 +14,8 @@ from typing import Any, Literal
 from models.errors import TaxonomyError
 
 Polarity = Literal["issue", "strength"]
+Kind = Literal["issue", "strength", "category"]
+"""What a label can be."""
 DEFAULT = Path(__file__).with_name("taxonomy.toml")
 _SLUG = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 
@@ -82,6 +84,12 @@ class Taxonomy:
         """The labels by their id."""
         return {label.id: label for label in self.labels}
 
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """What each label is, by its id: issues, strengths, then categories."""
+        found: dict[str, Kind] = {label.id: label.polarity for label in self.labels}
+        return found | dict.fromkeys((category.id for category in self.categories), "category")
+
     def to_dict(self) -> dict[str, Any]:
         """As `from_dict` reads it; without categories, nothing is said of them."""
         data = asdict(self)
@@ -116,7 +124,8 @@ def from_dict(data: dict[str, Any]) -> Taxonomy:
 def load(path: Path = DEFAULT) -> Taxonomy:
     """Read a taxonomy from a TOML or JSON file. Raises `TaxonomyError`, also for a file that is not one."""
     try:
-        text = path.read_text(encoding="utf-8")
+        # Some editors begin a file with a mark of its encoding.
+        text = path.read_text(encoding="utf-8-sig")
         return from_dict(json.loads(text) if path.suffix == ".json" else tomllib.loads(text))
     except (OSError, ValueError) as error:
         raise TaxonomyError(f"taxonomy {path.name}: {error}") from error

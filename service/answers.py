@@ -14,6 +14,7 @@ from pydantic_core import to_json
 
 from models import Analysis, Evidence
 from service.corrections.correction import OTHERS, Correction, Source
+from service.corrections.in_force import GROUPS
 from service.records import Metadata, Outcome, StoredComment
 
 
@@ -258,7 +259,7 @@ class Estimated(BaseModel):
 
 
 class LabelMetric(BaseModel):
-    """How often one issue or strength is found."""
+    """How often one issue, strength or category is found."""
 
     id: str
     observed: Observed
@@ -266,8 +267,8 @@ class LabelMetric(BaseModel):
 
 
 class DifferenceOut(BaseModel):
-    """One metric's difference with its 95 % interval. `label` is an issue or strength, of which the model's own
-    tags are compared, before corrections."""
+    """One metric's difference with its 95 % interval. `label` is an issue, strength or category, of which the
+    model's own tags are compared, before corrections."""
 
     metric: str
     label: str | None
@@ -312,6 +313,7 @@ class TouchpointMetrics(BaseModel):
     loyalty: ExpressedMetric = Field(description="100 stays.")
     issues: list[LabelMetric]
     strengths: list[LabelMetric]
+    categories: list[LabelMetric] = Field(description="Of a model of one's own categories; else empty.")
     low_base: bool
     series: list["TouchpointMetrics"]
     comparison: Comparison | None = Field(description="Null if none was asked for.")
@@ -350,10 +352,9 @@ def comment_json(stored: StoredComment) -> dict[str, Any]:
 def labels_json(stored: StoredComment) -> dict[str, Any]:
     """The labels in force as JSON: ids and scores, each with who said so."""
     found = stored.labels
-    return {
-        group: [{"id": one["id"], "by": one["by"]} for one in found[group]]
-        for group in ("issues", "strengths", "categories")
-    } | {name: found[name] for name in OTHERS}
+    return {group: [{"id": one["id"], "by": one["by"]} for one in found[group]] for group in GROUPS} | {
+        name: found[name] for name in OTHERS
+    }
 
 
 def correction_json(one: Correction) -> dict[str, Any]:

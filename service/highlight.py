@@ -9,11 +9,12 @@ escaped by itself and wrapped once. Offsets are code points of the text as it wa
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
 from models import Taxonomy
+from models.taxonomy import Kind
 from service.corrections.in_force import KINDS
 
 
@@ -22,7 +23,7 @@ class Evidence(NamedTuple):
 
     start: int
     end: int
-    kind: Literal["issue", "strength", "category"]
+    kind: Kind
     name: str
 
 

@@ -3,11 +3,12 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from models.errors import InputError
+from models.taxonomy import Kind
 from service.records import StoredComment
 
 Empathy = Literal["expressed", "caring", "uncaring", "none"]
@@ -16,6 +17,7 @@ MAX_QUERY = 200
 _MAX_KEY = 2**63
 _FIELD = re.compile(r'channel|language|metadata\.[^"\\\x00-\x1f]{1,64}')
 _MAX_VALUE = 1_000
+_WORDS = re.compile(r'"([^"]+)"|(\S+)')
 
 
 def segment_field(parameter: str, field: str) -> str:
@@ -47,18 +49,40 @@ class Filters:
     """All that are given must hold. A `touchpoint` is one that the comment counts under, or "*" for all.
 
     `from_` and `to` are days in UTC of `occurred_at`, `to` exclusive. `empathy="none"` is: analysed, and
-    nothing said of it. `q` is found anywhere in the text, whatever the case. Raises `InputError`
-    (`invalid_value`) if `q` is too long.
+    nothing said of it. Each word of `q` is found anywhere in the text, whatever the case, and what stands in quotes as
+    it is. Raises `InputError` (`invalid_value`) if `q` is too long.
     """
 
     touchpoint: str | None = None
     issue: str | None = None
     strength: str | None = None
+    category: str | None = None
     sentiment: str | None = None
     empathy: Empathy | None = None
     from_: date | None = None
     to: date | None = None
     q: str | None = None
+    where: Where | None = None
+
+    @property
+    def labels(self) -> list[tuple[Kind, str]]:
+        """The labels that are asked for, with what each is."""
+        asked: tuple[tuple[Kind, str | None], ...] = (
+            ("issue", self.issue),
+            ("strength", self.strength),
+            ("category", self.category),
+        )
+        return [(kind, label) for kind, label in asked if label is not None]
+
+    def labelled(self, kind: Kind, label: str) -> "Filters":
+        """The same, with a label beside."""
+        asked: dict[str, Any] = {kind: label}
+        return replace(self, **asked)
+
+    @property
+    def words(self) -> list[str]:
+        """What must all be in the text: the words of `q`, and its phrases in quotes."""
+        return [phrase or word for phrase, word in _WORDS.findall(self.q or "")]
 
     def __post_init__(self) -> None:
         if self.q is not None and len(self.q) > MAX_QUERY:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from models.errors import InputError
 from service.database import chunks
 from service.rollups import CORRECTED, LABEL, MODEL, WHOLE, RollupKey
 from service.tables import rollup, rollup_month
@@ -77,6 +78,12 @@ def _add(conn: Connection, table: sa.Table, tenant: str, delta: Mapping[RollupKe
 def touchpoints(conn: Connection, tenant: str) -> list[str]:
     """The touchpoints that have comments, in alphabetical order, without the whole ("*")."""
     return sorted(set(_places(conn, tenant)) - {WHOLE})
+
+
+def check_touchpoint(conn: Connection, tenant: str, touchpoint: str) -> None:
+    """Raise `InputError` "unknown_touchpoint" unless comments count under it; "*" always passes."""
+    if touchpoint != WHOLE and touchpoint not in touchpoints(conn, tenant):
+        raise InputError("no comment counts under this touchpoint", code="unknown_touchpoint")
 
 
 def _places(conn: Connection, tenant: str) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, date
 from typing import Any
 
+from service.corrections.in_force import GROUPS
 from service.records import CommentRecord, StoredTouchpoint
 
 WHOLE = "*"
@@ -101,7 +102,8 @@ def _findings(analysis: Mapping[str, Any]) -> Counter[str]:
         return counts
     counts[MODEL + analysis["model_version"]] = 1
     counts["no_content"] = int(analysis["no_content"])
-    counts.update(LABEL + mention["id"] for mention in [*analysis["issues"], *analysis["strengths"]])
+    # Analyses that were stored before there were categories do not speak of any.
+    counts.update(LABEL + mention["id"] for group in GROUPS for mention in analysis.get(group, ()))
     if analysis["sentiment"] is not None and analysis["sentiment"]["label"] != "neutral":
         counts[f"sentiment_{analysis['sentiment']['label']}"] = 1
     return counts

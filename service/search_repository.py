@@ -6,7 +6,7 @@ for, are looked through first, and only if the page is not full by then all comm
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from service.listing import Cursor, Filters
 from service.rollup_repository import totals
 from service.rollups import LABEL, WHOLE
-from service.segment_repository import Timeline, analysed, outside_index, outside_indexes, timeline
+from service.segment_repository import Timeline, analysed, has_value, outside_index, outside_indexes, timeline
 from service.tables import analysis, comment, comment_touchpoint, mention
 
 NEAR = 5_000
@@ -43,7 +43,7 @@ def newest(
     """Keys of the comments that all filters leave, by time, the newest first, from behind `after` on."""
     of = timeline(tenant, filters.touchpoint or WHOLE, (filters.from_, filters.to))
     conditions = [of.wanted, *([_behind(after, of.at, of.key)] if after else [])]
-    others = list(_conditions(filters))
+    others = list(_conditions(conn, filters))
     edge = conn.execute(_edge(of, conditions)).one_or_none() if others else None
     near = [~_behind(Cursor(*edge), of.at, of.key)] if edge else []
     query = sa.select(of.key).select_from(analysed(of.source)).where(*conditions, *near, *others)
@@ -64,7 +64,7 @@ def _far(conn: Connection, tenant: str, filters: Filters, limit: int, after: Cur
         source = keys.join(source, comment.c.key == keys.c[0])
         conditions, at = outside_indexes(tenant, (filters.from_, filters.to)), outside_index(at)
     behind = [_behind(after, at, of.key)] if after else []
-    conditions += [*behind, *_conditions(filters), *_there(filters)]
+    conditions += [*behind, *_conditions(conn, filters), *_there(filters)]
     query = sa.select(comment.c.key, comment.c.occurred_at).select_from(source).where(*conditions)
     found = query.cte("found").prefix_with("MATERIALIZED")
     order = found.c.occurred_at.desc(), found.c.key.desc()
@@ -81,10 +81,9 @@ def _keys(rarest: _Filter, others: Sequence[_Filter]) -> Any:
 
 def _indexed(conn: Connection, tenant: str, filters: Filters) -> Iterator[_Filter]:
     counts = Counter({one.measure: one.value for one in totals(conn, tenant, WHOLE)})
-    for label in (filters.issue, filters.strength):
-        if label is not None:
-            of = mention.alias().c
-            yield _Filter(counts[LABEL + label], of.comment_key, of.label == label, True)
+    for _, label in filters.labels:
+        of = mention.alias().c
+        yield _Filter(counts[LABEL + label], of.comment_key, of.label == label, True)
     if filters.touchpoint is not None and filters.touchpoint != WHOLE:
         days = filters.from_, filters.to
         at = timeline(tenant, filters.touchpoint, days)
@@ -100,17 +99,17 @@ def _indexed(conn: Connection, tenant: str, filters: Filters) -> Iterator[_Filte
             # Both stand in the index on empathy, and fewer have one than a sentiment.
             is_so &= outside_index(of_score.sentiment) == filters.sentiment
         yield _Filter(counts["empathy_n"], of_score.comment_key, is_so, False)
-    if filters.q is not None and conn.dialect.name == "sqlite" and (asked := trigrams(filters.q)):
+    if filters.words and conn.dialect.name == "sqlite" and (asked := trigrams(filters.words)):
         matches = sa.literal_column("comment_text", sa.Text).op("MATCH")(asked)
         some = sa.select(_texts.c.rowid).where(matches).limit(_MANY).subquery()
         n = conn.scalar(sa.select(sa.func.count()).select_from(some)) or 0
         yield _Filter(n, _texts.c.rowid, matches, False)
 
 
-def trigrams(q: str) -> str | None:
-    """What SQLite's index is asked for: every comment with the text has all of these; None if it is too short."""
+def trigrams(words: Iterable[str]) -> str | None:
+    """What SQLite's index is asked for: every comment with the words has all of these; None if they are too short."""
     # This letter becomes two when Python makes it small, and one of the two in the index.
-    parts = q.lower().replace("i\u0307", "\0").split("\0")
+    parts = [part for word in words for part in word.lower().replace("i\u0307", "\0").split("\0")]
     found = dict.fromkeys(
         part[start : start + _TRIGRAM] for part in parts for start in range(len(part) - _TRIGRAM + 1)
     )
@@ -138,20 +137,19 @@ def _there(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
         yield sa.exists().where(at.comment_key == comment.c.key, at.touchpoint == filters.touchpoint)
 
 
-def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
+def _conditions(conn: Connection, filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
     """All but the touchpoint and the days."""
-    for polarity, label in (("issue", filters.issue), ("strength", filters.strength)):
-        if label is not None:
-            of = mention.c
-            yield sa.exists().where(
-                of.comment_key == comment.c.key, of.label == label, of.polarity == polarity
-            )
+    for kind, label in filters.labels:
+        of = mention.c
+        yield sa.exists().where(of.comment_key == comment.c.key, of.label == label, of.polarity == kind)
     if filters.sentiment is not None:
         yield analysis.c.sentiment == filters.sentiment
     if filters.empathy is not None:
         yield _empathy(filters.empathy, analysis.c)
-    if filters.q is not None:
-        yield comment.c.text.icontains(filters.q, autoescape=True)
+    for word in filters.words:
+        yield comment.c.text.icontains(word, autoescape=True)
+    if filters.where is not None:
+        yield has_value(conn, filters.where)
 
 
 def _empathy(kind: str, of: Any) -> sa.ColumnElement[bool]:

@@ -6,6 +6,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from service.corrections.in_force import KINDS
 from service.records import CommentRecord
 from service.rollups import touchpoints_of
 
@@ -23,13 +24,13 @@ def scores(counted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mentions(key: int, counted: Mapping[str, Any]) -> Iterator[Row]:
-    """A row for each issue and strength."""
-    for polarity, group in (("issue", "issues"), ("strength", "strengths")):
-        for found in counted[group]:
+    """A row for each issue, strength and category."""
+    for kind, group in KINDS:
+        for found in counted.get(group, ()):
             yield {
                 "comment_key": key,
                 "label": found["id"],
-                "polarity": polarity,
+                "polarity": kind,
                 "probability": found["probability"],
             }
 

@@ -1,7 +1,7 @@
 """The tables. A change here needs a migration beside it (`service/migrations`); a test compares the two.
 
     comment 1 ── 1 analysis              what was sent, and what the model said of it
-            1 ── n mention               the issues and strengths of the analysis, to filter by
+            1 ── n mention               its issues, strengths and categories, to filter by
             1 ── n comment_touchpoint    where it counts: the client's own touchpoint, else the inferred ones
     rollup                               daily sums per touchpoint, always equal to a recount of the above
     rollup_month                         the same by month, so that long periods are quick to add up

@@ -41,9 +41,8 @@ def candidates(
         query = sa.select(*columns).select_from(source.join(mention, of_label)).where(wanted)
         found = conn.execute(query.order_by(*newest_first).limit(limit))
     else:
-        polarity = conn.scalar(sa.select(mention.c.polarity).where(mention.c.label == label).limit(1))
-        issue, strength = (label, None) if polarity == "issue" else (None, label)
-        filters = Filters(touchpoint=touchpoint, issue=issue, strength=strength, from_=days[0], to=days[1])
+        kind = conn.scalar(sa.select(mention.c.polarity).where(mention.c.label == label).limit(1))
+        filters = Filters(touchpoint=touchpoint, from_=days[0], to=days[1]).labelled(kind or "issue", label)
         keys = newest(conn, tenant, filters, limit)
         query = sa.select(*columns).join(mention, of_label).where(comment.c.key.in_(keys))
         found = conn.execute(query.order_by(*newest_first))

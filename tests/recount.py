@@ -82,7 +82,7 @@ def _said(conn: Connection, rows: list[Any]) -> dict[int, set[str]]:
 
 
 def _in_force(body: dict[str, Any]) -> set[str]:
-    return {one["id"] for one in [*body["issues"], *body["strengths"]]}
+    return {one["id"] for group in ("issues", "strengths", "categories") for one in body.get(group, [])}
 
 
 def _labels(rows: list[Any]) -> Iterator[tuple[int, str, str]]:
@@ -90,6 +90,7 @@ def _labels(rows: list[Any]) -> Iterator[tuple[int, str, str]]:
         counted = row.corrected or row.body
         yield from ((row.key, found["id"], "issue") for found in counted["issues"])
         yield from ((row.key, found["id"], "strength") for found in counted["strengths"])
+        yield from ((row.key, found["id"], "category") for found in counted.get("categories", []))
 
 
 def _parts(row: Any) -> Iterator[tuple[str, int]]:

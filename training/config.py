@@ -129,8 +129,8 @@ def read_config(file: Path | None = None) -> RunConfig:
         for name, kind in _SECTIONS.items()
     }
     seed = changes.get("seed", settings["seed"])
-    if type(seed) is not int:
-        raise _refused(file, "seed must be a whole number")
+    if type(seed) is not int or seed < 0:
+        raise _refused(file, "seed must be a whole number, 0 or more")
     config = RunConfig(seed=seed, **sections)
     _check_limits(config, file)
     return config
@@ -170,7 +170,8 @@ def _fits(value: Any, wanted: Any) -> bool:
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        # Some editors begin a file with a mark of its encoding.
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise _refused(file, str(error)) from error
 

@@ -114,8 +114,8 @@ def _entries(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in lines_of(path):
         try:
             entry = json.loads(line)
-        except ValueError as error:
-            raise _unfit(path, number, "not JSON") from error
+        except (ValueError, RecursionError) as error:
+            raise _unfit(path, number, "not JSON, or too deep") from error
         if not isinstance(entry, dict):
             raise _unfit(path, number, "must be an object")
         yield number, entry

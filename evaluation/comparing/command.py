@@ -28,6 +28,7 @@ from evaluation.frozen import check_unseen, log, tell_of_corrections
 from evaluation.gold import LabelledComment, read_labelled, read_texts
 from evaluation.intervals import ENOUGH, LEVEL, RESAMPLES
 from evaluation.predictions import Predictions, from_pipeline
+from evaluation.report import prepare
 from models.errors import TaxonomyError
 from models.loading import facts_of
 from models.pipeline import Pipeline
@@ -46,11 +47,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Report folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report.")
-@click.option("--seed", default=0, show_default=True, help="For resamples.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="For resamples.")
 def compare(
     a: str, b: str, data: Path, texts: tuple[Path, ...], output: Path | None, as_json: bool, seed: int
 ) -> None:
     """Compare the model B with the model A: folders, "default" or "weightless"."""
+    if output is not None:
+        prepare(output)
     pipelines = (models.load(a), models.load(b))
     _check(*pipelines)
     comments = read_labelled(data, pipelines[0].taxonomy, read_texts(texts))

@@ -41,10 +41,11 @@ def analyze(
     settings = read_settings(model=model)
     keep_apart(input, {"--output": output})
     masker = masker_of(settings)
+    pipeline = _load(settings)  # before OUT is emptied
     with fetched(input) as file:
         source = open_source(file, columns)
         with delivered(output) if is_url(output) else written("--output", output) as out:
-            failed = _analyze(source, _load(settings), masker, out)
+            failed = _analyze(source, pipeline, masker, out)
     context.exit(1 if failed else 0)
 
 

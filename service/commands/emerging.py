@@ -21,7 +21,7 @@ from service.routes.given import day
 @click.option("--json", "as_json", is_flag=True, help="Print what GET /v1/emerging answers.")
 @tenant_option
 def emerging(from_: str | None, to: str | None, touchpoint: str, as_json: bool, tenant: str) -> None:
-    """Print themes of comments without an issue or a strength: candidates for the taxonomy."""
+    """Print themes of comments without a label: candidates for the taxonomy."""
     days = day("from", from_), day("to", to)
     with store(read_settings()) as engine, read(engine) as conn:
         found = found_in(conn, tenant, touchpoint, period_asked(*days, last_day(conn, tenant)))

@@ -76,6 +76,7 @@ def metrics(
 @_touchpoint_option
 @click.option("--issue", metavar="ID", help="Comments with this issue.")
 @click.option("--strength", metavar="ID", help="Comments with this strength.")
+@click.option("--category", metavar="ID", help="Comments with this category of one's own.")
 @tenant_option
 def comments(
     output: str,
@@ -85,6 +86,7 @@ def comments(
     touchpoint: str | None,
     issue: str | None,
     strength: str | None,
+    category: str | None,
     tenant: str,
 ) -> None:
     """Write every comment, a row for each of its labels."""
@@ -92,8 +94,14 @@ def comments(
     from_day, to_day = day("--from", from_), day("--to", to)
     with store(settings) as engine:
         taxonomy = choice(engine, settings).about().taxonomy
-        issue, strength = label("issue", issue, taxonomy), label("strength", strength, taxonomy)
-        filters = Filters(touchpoint=touchpoint, issue=issue, strength=strength, from_=from_day, to=to_day)
+        filters = Filters(
+            touchpoint=touchpoint,
+            issue=label("issue", issue, taxonomy),
+            strength=label("strength", strength, taxonomy),
+            category=label("category", category, taxonomy),
+            from_=from_day,
+            to=to_day,
+        )
         _write(output, format, comment_table.COLUMNS, comment_table.rows(engine, tenant, filters))
 
 

@@ -13,6 +13,7 @@ from service import repository
 from service.commands.given import read_settings, store, tenant_option
 from service.commands.progress import progress
 from service.commands.table import output
+from service.corrections.in_force import GROUPS
 from service.database import read
 from service.metrics import Rules
 from service.promotion.choice import Choice, choice
@@ -97,7 +98,7 @@ def _sentiment(one: Mapping[str, Any]) -> str:
 def _moves(one: Mapping[str, Any]) -> Iterator[str]:
     """The observed rates that change most."""
     found = []
-    for key in ("issues", "strengths"):
+    for key in GROUPS:
         before, after = ({each["id"]: each["observed"] for each in one[side][key]} for side in "ab")
         for id in before.keys() & after.keys():
             a, b = before[id]["rate"], after[id]["rate"]

@@ -12,14 +12,13 @@ from rich.text import Text
 import models
 from service.highlight import label_name
 from service.render import HIDDEN, decimal, percent, signed
-from service.views.showing import METHODS, most_frequent
+from service.views.showing import METHODS, kinds_of, most_frequent
 
 _WIDE = 100
 _UNSEEN = 160
 """Columns of a file or pipe, which has no width of its own."""
 _TOP = 2
 _NUMBERS = ("comments", "NPS", "CSAT", "CES", "sentiment", "empathy")
-_LABELS = ("top issues", "top strengths")
 _TAGS = METHODS["tags"][0]
 _ABOUT = (
     "Shares of comments with 95 % intervals, corrected by the audit or by the model's known errors as on the page; "
@@ -39,11 +38,13 @@ def print_touchpoints(console: Console, overview: Metrics, taxonomy: models.Taxo
         console.print("No comments in these days.")
         return
 
+    groups = [group for _, group in kinds_of(taxonomy)]
+
     def labels(metrics: Metrics) -> list[str]:
-        return [_top(metrics, key, taxonomy) for key in ("issues", "strengths")]
+        return [_top(metrics, group, taxonomy) for group in groups]
 
     console.print(_table(_NUMBERS, overview, lambda m: _numbers(m, intervals=console.width >= _WIDE)))
-    console.print(_table(_LABELS, overview, labels))
+    console.print(_table(tuple(f"top {group}" for group in groups), overview, labels))
     console.print(_ABOUT, style="dim")
 
 

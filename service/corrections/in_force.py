@@ -7,9 +7,11 @@ changed; so a person's labels outlive every model.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-KINDS: tuple[tuple[Literal["issue", "strength", "category"], str], ...] = (
+from models.taxonomy import Kind
+
+KINDS: tuple[tuple[Kind, str], ...] = (
     ("issue", "issues"),
     ("strength", "strengths"),
     ("category", "categories"),

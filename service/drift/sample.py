@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.taxonomy import Taxonomy
+from service.corrections.in_force import GROUPS
 from service.drift.repository import Read
 
 Floats = NDArray[np.float64]
@@ -45,7 +46,7 @@ class Names:
     def of(cls, taxonomy: Taxonomy) -> "Names":
         """The model's."""
         return cls(
-            tuple(label.id for label in taxonomy.labels),
+            tuple(taxonomy.kinds),
             tuple(one.key for one in taxonomy.touchpoints),
             tuple(taxonomy.intents),
         )
@@ -96,7 +97,7 @@ def arrays(rows: Sequence[Read], names: Names, model_version: str) -> Sample:
         lengths=np.array([len(row.text) for row in rows], dtype=float),
         languages=_objects([body["language"]["code"] for body in bodies]),
         read=read,
-        judged=read & seen & _mask(body["sentiment"] is not None for body in bodies),
+        judged=read & seen & _mask(not body.get("no_content", False) for body in bodies),
         unread=~seen,
         out_of_scope=_mask("out_of_scope" in body["review"]["reasons"] for body in bodies),
         scores=scores,
@@ -106,7 +107,7 @@ def arrays(rows: Sequence[Read], names: Names, model_version: str) -> Sample:
 
 def _numbers(body: Mapping[str, Any], names: Names) -> Iterator[float]:
     found = {one["id"]: one["probability"] for one in body["review"].get("doubts", ())}
-    found |= {one["id"]: one["probability"] for group in ("issues", "strengths") for one in body[group]}
+    found |= {one["id"]: one["probability"] for group in GROUPS for one in body.get(group, ())}
     yield from (found.get(label, 0.0) for label in names.labels)
     places = {one["id"]: one["probability"] for one in body["touchpoints"]}
     yield from (places.get(place, 0.0) for place in names.touchpoints)

@@ -141,7 +141,7 @@ def _audits(
     conn: Connection, tenant: str, rules: Rules, days: tuple[date, date], by: By
 ) -> dict[Source, Audits]:
     """Comments of these days that people audited and the model in force read, by source."""
-    rows = audited(conn, tenant, (*rules.issues, *rules.strengths), *days)
+    rows = audited(conn, tenant, [label for _, label in rules.labels], *days)
     known = repository.named(conn, sorted(set(rows.comment.tolist())))
     wrong: dict[Source, dict[str, bool]] = {}
     of_model = rows.model_version == rules.model_version

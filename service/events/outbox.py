@@ -21,6 +21,7 @@ from service.answers import rfc3339
 from service.clock import database_time
 from service.corrections import repository as corrections
 from service.corrections.correction import Correction
+from service.corrections.in_force import GROUPS
 from service.events import delivery_repository, webhook_repository
 from service.events.webhook_repository import Webhook
 from service.records import CommentRecord, Outcome, StoredComment
@@ -80,8 +81,7 @@ def analyzed_news(
         "outcome": outcome,
         "status": counted["status"],
         "sentiment": counted["sentiment"] and counted["sentiment"]["label"],
-        "issues": [one["id"] for one in counted["issues"]],
-        "strengths": [one["id"] for one in counted["strengths"]],
+        **{group: [one["id"] for one in counted.get(group, ())] for group in GROUPS},
         "touchpoints": [place.id for place in touchpoints_of(record, counted)],
         "review": analysis.review.needed,
         "model_version": analysis.model_version,
@@ -99,8 +99,7 @@ def corrected(conn: Connection, stored: StoredComment, made: Correction) -> None
         "added": [one["id"] for one in said["labels"]["add"]],
         "removed": said["labels"]["remove"],
         "sentiment": labels["sentiment"] and labels["sentiment"]["label"],
-        "issues": [one["id"] for one in labels["issues"]],
-        "strengths": [one["id"] for one in labels["strengths"]],
+        **{group: [one["id"] for one in labels[group]] for group in GROUPS},
         "touchpoints": [place.id for place in stored.touchpoints],
         "model_version": stored.analysis["model_version"],
     }

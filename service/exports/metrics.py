@@ -12,13 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 
 import models
-from service import repository
 from service.database import read
 from service.exports.tables import Column, Row
 from service.metrics import METRICS, Grain, Rules, overview, touchpoint_metrics
 from service.metrics.segments import by_segment
 from service.metrics.tidy import counts
 from service.metrics.touchpoints import series
+from service.rollup_repository import check_touchpoint, touchpoints
 from service.rollups import WHOLE
 
 COLUMNS = (
@@ -28,7 +28,7 @@ COLUMNS = (
     Column("segment_field", "text", "What comments are parted by; empty where they are not."),
     Column("segment_value", "text", "Their value in it; empty for those without."),
     Column("metric", "text", "Its name, like nps, csat, ces, sentiment_net, issue, comments."),
-    Column("label", "text", "The issue or strength where the metric is one."),
+    Column("label", "text", "The issue, strength or category where the metric is one."),
     Column("value", "number", "Points, a share of 0 to 1, a mean or a count; empty where too few answered."),
     Column("low", "number", "Where its 95 % interval begins."),
     Column("high", "number", "Where it ends."),
@@ -66,9 +66,8 @@ class AskedMetrics:
 def rows(engine: sa.Engine, tenant: str, rules: Rules, asked: AskedMetrics) -> Iterator[Row]:
     """All numbers. Raises `InputError` "unknown_touchpoint" before the first of them."""
     with read(engine) as conn:
-        known = repository.touchpoints(conn, tenant)
-    if asked.touchpoint not in (None, WHOLE, *known):
-        raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")
+        check_touchpoint(conn, tenant, asked.touchpoint or WHOLE)
+        known = touchpoints(conn, tenant)
     if asked.by is not None:
         yield from _by_segment(engine, tenant, rules, asked, asked.by)
     elif asked.grain is not None:

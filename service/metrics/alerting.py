@@ -6,7 +6,7 @@ with read(engine) as conn:
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from service.metrics.sums import Rules
 from service.metrics.values import rounded
-from service.rollup_repository import tag_measures
+from service.rollup_repository import last_day, tag_measures
 from service.rollups import CORRECTED, LABEL, MODEL
 from service.statistics.changes import DAYS, Change, changes, judged
 
@@ -33,10 +33,21 @@ class Watch:
     judged: frozenset[str]
 
 
-def alerts(conn: Connection, tenant: str, rules: Rules, until: date) -> dict[str, Any]:
-    """What is watched, as `/v1/alerts` says it; see `watch`."""
-    found = watch(conn, tenant, rules, until)
-    return {"until": until.isoformat(), "watched": found.watched, "alerts": found.alerts}
+def alerts(conn: Connection, tenant: str, rules: Rules, until: date | None = None) -> dict[str, Any]:
+    """What is watched, as `/v1/alerts` says it; see `watch`, and `lately` where no day is said."""
+    found = lately(conn, tenant, rules) if until is None else watch(conn, tenant, rules, until)
+    return {"until": found.until.isoformat(), "watched": found.watched, "alerts": found.alerts}
+
+
+def lately(conn: Connection, tenant: str, rules: Rules, to_day: date | None = None) -> Watch:
+    """As of the last whole day that is looked at, but not after the last one with a comment: a feed that comes late
+    would else be judged by days that are still empty."""
+    last = last_day(conn, tenant)
+    today = datetime.now(UTC).date()
+    end = min(today, to_day or today, last + timedelta(days=1) if last and last < date.max else today)
+    if last is None or end.toordinal() <= DAYS:
+        return Watch(end, [], 0, frozenset())
+    return watch(conn, tenant, rules, end)
 
 
 def watch(conn: Connection, tenant: str, rules: Rules, until: date) -> Watch:
@@ -49,12 +60,7 @@ def watch(conn: Connection, tenant: str, rules: Rules, until: date) -> Watch:
     """
     first = until - timedelta(days=DAYS)
     by_place = _by_day(conn, tenant, first, until)
-    watched = [
-        (place, polarity, label)
-        for place in sorted(by_place)
-        for polarity, ids in (("issue", rules.issues), ("strength", rules.strengths))
-        for label in ids
-    ]
+    watched = [(place, kind, label) for place in sorted(by_place) for kind, label in rules.labels]
     nothing = [0] * DAYS
     counts, comments = np.zeros((len(watched), DAYS)), np.zeros((len(watched), DAYS))
     for row, (place, _, label) in enumerate(watched):
@@ -81,13 +87,13 @@ def _by_day(conn: Connection, tenant: str, first: date, until: date) -> Days:
     return found
 
 
-def _alert(change: Change, place: str, polarity: str, label: str, first: date, until: date) -> dict[str, Any]:
+def _alert(change: Change, place: str, kind: str, label: str, first: date, until: date) -> dict[str, Any]:
     since = first + timedelta(days=change.since)
-    evidence = {"touchpoint": place, polarity: label, "from": since.isoformat(), "to": until.isoformat()}
+    evidence = {"touchpoint": place, kind: label, "from": since.isoformat(), "to": until.isoformat()}
     return {
         "touchpoint": place,
         "label": label,
-        "polarity": polarity,
+        "polarity": kind,
         "since": since.isoformat(),
         "direction": "up" if change.rate > change.expected else "down",
         "rate": rounded(change.rate, 4),

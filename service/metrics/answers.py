@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from models.taxonomy import Kind
 from service.answers import DifferenceOut, TouchpointMetrics
 
 
@@ -48,7 +49,7 @@ class Alert(BaseModel):
 
     touchpoint: str
     label: str
-    polarity: Literal["issue", "strength"]
+    polarity: Kind = Field(description="A category has none: it is called one here.")
     since: date
     direction: Literal["up", "down"]
     rate: float = Field(description="Of the last seven days.")
@@ -115,7 +116,7 @@ class EmergingTheme(BaseModel):
 
 
 class EmergingOut(BaseModel):
-    """What customers talk of that no issue or strength covers, the largest theme first."""
+    """What customers talk of that no label covers, the largest theme first."""
 
     touchpoint: str
     from_: date | None = Field(alias="from")

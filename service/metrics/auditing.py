@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.engine import Connection
 
+from service.corrections.in_force import GROUPS
 from service.metrics.sums import Rules
 from service.review.audit_repository import Audited, audited
 from service.statistics import Audit, discoveries
@@ -29,7 +30,7 @@ def audits_of(
     touchpoint: str | None = None,
 ) -> Audits:
     """The audits that are large enough to estimate from, of comments of these days, of one touchpoint or of all."""
-    labels = (*rules.issues, *rules.strengths)
+    labels = [label for _, label in rules.labels]
     return by_place(audited(conn, tenant, labels, from_day, to_day, touchpoint))
 
 
@@ -54,7 +55,7 @@ def judge_disagreements(answers: Iterable[Mapping[str, Any]]) -> None:
     found = [
         one["estimated"]["disagreement"]
         for answer in answers
-        for key in ("issues", "strengths")
+        for key in GROUPS
         for one in answer[key]
         if one["estimated"] and one["estimated"]["disagreement"]
     ]

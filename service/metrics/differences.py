@@ -65,6 +65,10 @@ def strengths_apart(new: Sums, old: Sums, rules: Rules) -> dict[str, Difference]
     return _labels_apart(rules.strengths, new, old, rules)
 
 
+def categories_apart(new: Sums, old: Sums, rules: Rules) -> dict[str, Difference]:
+    return _labels_apart(rules.categories, new, old, rules)
+
+
 def _labels_apart(ids: tuple[str, ...], new: Sums, old: Sums, rules: Rules) -> dict[str, Difference]:
     """By the model's own tags, and only where one and the same version gave all of them.
 

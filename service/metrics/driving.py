@@ -36,7 +36,7 @@ def associated(
 ) -> dict[str, Any]:
     """Impacts and shares of a score, with all figures null where fewer than `low_base_below` comments have one."""
     found = scored(conn, tenant, touchpoint, score, (from_day, to_day), NEWEST)
-    labels = [*rules.issues, *rules.strengths]
+    labels = [label for _, label in rules.labels]
     columns = {label: column for column, label in enumerate(labels)}
     tags, of_model = _tags(found, columns)
     scores = np.array([_points(score, one.score, rules) for one in found])

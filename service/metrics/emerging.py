@@ -49,7 +49,7 @@ def emerging(conn: Connection, tenant: str, touchpoint: str, period: Period | No
         "to": period and period.end.isoformat(),
         "unexplained": len(now),
         "before": len(before),
-        "enough": len(now) >= MIN_TEXTS,
+        "enough": len(set(spoken_now)) >= MIN_TEXTS,
         "themes": candidates,
     }
 

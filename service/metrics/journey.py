@@ -67,6 +67,11 @@ class Period:
     end: date
 
     @property
+    def last(self) -> date:
+        """The last day of those looked at."""
+        return self.end - timedelta(days=1)
+
+    @property
     def before(self) -> date:
         """The first day of those before."""
         return self.start - (self.end - self.start)
@@ -87,7 +92,7 @@ def journey(
     `compared` are those that have comments enough on both sides.
 
     A change is a real difference, with false discoveries controlled over all touchpoints and metrics together;
-    it is `better`, or it is worse.
+    it is `better`, or it is worse, or (None) more or less of a category.
     """
     metrics = overview(conn, tenant, rules, from_day=from_day, to_day=to_day, where=where)
     first = first_days(conn, tenant)
@@ -140,7 +145,9 @@ def _pairs(conn: Connection, tenant: str, where: Where | None, period: Period) -
     return pairs
 
 
-def _is_better(change: Mapping[str, Any]) -> bool:
+def _is_better(change: Mapping[str, Any]) -> bool | None:
+    if change["metric"] == "categories":
+        return None
     more = change["difference"] > 0
     return bool(more != (change["metric"] in _WORSE_WHEN_MORE))
 

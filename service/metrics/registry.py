@@ -114,5 +114,15 @@ METRICS = (
         4,
         tidy.labels("strengths", "strength"),
     ),
+    Metric(
+        "categories",
+        "Share of analysed comments with a category of one's own",
+        "rate, 0 to 1",
+        ("analyzed", "no_content"),
+        values.categories,
+        differences.categories_apart,
+        4,
+        tidy.labels("categories", "category"),
+    ),
 )
 """All metrics of a touchpoint, in the order of the answer."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from models.taxonomy import Taxonomy
+from models.taxonomy import Kind, Taxonomy
 from service.rollups import CORRECTED, LABEL, MODEL
 from service.settings import Settings
 from service.statistics import Audit
@@ -27,12 +27,23 @@ class Rules:
 
     issues: tuple[str, ...]
     strengths: tuple[str, ...]
+    categories: tuple[str, ...] = ()
     hide_below: int
     low_base_below: int
     ces_easiest: Literal[1, 7]
     model_version: str
     errors: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     audits: Mapping[str, Audit] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> tuple[tuple[Kind, str], ...]:
+        """Each with what it is: issues, strengths, then categories."""
+        groups: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+            ("issue", self.issues),
+            ("strength", self.strengths),
+            ("category", self.categories),
+        )
+        return tuple((kind, label) for kind, labels in groups for label in labels)
 
     @classmethod
     def of(
@@ -46,6 +57,7 @@ class Rules:
         return cls(
             issues=tuple(theme.issue.id for theme in taxonomy.themes),
             strengths=tuple(theme.strength.id for theme in taxonomy.themes),
+            categories=tuple(category.id for category in taxonomy.categories),
             hide_below=settings.hide_below,
             low_base_below=settings.low_base_below,
             ces_easiest=settings.ces_easiest,

@@ -56,7 +56,7 @@ def expressed(slug: str) -> Figures:
 
 
 def labels(slug: str, name: str) -> Figures:
-    """Of each issue or strength the share of tags, and the share corrected for the model's errors where it is known."""
+    """Of each label of a kind the share of tags, and the share corrected for the model's errors where it is known."""
 
     def read(answer: Answer) -> Iterator[Figure]:
         n = answer["analyzed"]

@@ -85,6 +85,10 @@ def strengths(sums: Sums, rules: Rules) -> list[dict[str, Any]]:
     return _labels(rules.strengths, sums, rules)
 
 
+def categories(sums: Sums, rules: Rules) -> list[dict[str, Any]]:
+    return _labels(rules.categories, sums, rules)
+
+
 def _labels(ids: tuple[str, ...], sums: Sums, rules: Rules) -> list[dict[str, Any]]:
     """One entry for every label of the taxonomy, the most frequent first."""
     known = set(model_versions(sums)) == {rules.model_version}

@@ -11,19 +11,18 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-import models
 from models.taxonomy import Taxonomy
-from service import repository
 from service.listing import Where
 from service.metrics import Rules
 from service.metrics.journey import Order, journey
 from service.metrics.touchpoints import series
 from service.metrics.typical import NEWEST, typical
+from service.rollup_repository import check_touchpoint
 from service.views import story
 from service.views.heatmap import heatmap_view
 from service.views.journey import journey_view, maps_on_paper
 from service.views.report import in_short, reading
-from service.views.showing import place_name
+from service.views.showing import kinds_of, place_name
 
 MOST = 100
 """Touchpoints in one report, the largest: more of them nobody reads, and the document grows with each."""
@@ -62,7 +61,7 @@ def gathered(
         "points": in_short(view),
         "reading": reading(total),
         "maps": maps_on_paper(view["stops"]) if len(stops) > 1 else [],
-        "heat": [heatmap_view(enough, total, kind, rules, taxonomy, {}) for kind in ("issue", "strength")],
+        "heat": [heatmap_view(enough, total, kind, rules, taxonomy, {}) for kind, _ in kinds_of(taxonomy)],
         **_course(conn, tenant, asked, total, rules),
         "parts": [
             one | {"sides": _sides(conn, tenant, asked, one["m"], taxonomy)}
@@ -77,8 +76,8 @@ def gathered(
 
 def _found(conn: Connection, tenant: str, asked: Asked, rules: Rules, order: Order) -> dict[str, Any]:
     """The journey; of one touchpoint that one stands for all and there are no others."""
-    if asked.touchpoint is not None and asked.touchpoint not in repository.touchpoints(conn, tenant):
-        raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")
+    if asked.touchpoint is not None:
+        check_touchpoint(conn, tenant, asked.touchpoint)
     found = journey(
         conn, tenant, rules, order, from_day=asked.from_day, to_day=asked.to_day, where=asked.where
     )

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from models import Analysis
 from service.clock import database_time
+from service.corrections.in_force import GROUPS
 from service.database import chunks
 from service.records import CommentRecord, Outcome
 from service.review.lots import lot, salt
@@ -192,7 +193,7 @@ def _judged(
     column = {label: place for place, label in enumerate(labels)}
     found, yes, times = (np.zeros((len(answers), len(labels))) for _ in range(3))
     for place, (row, verdicts) in enumerate(answers):
-        for group in ("issues", "strengths", "categories"):
+        for group in GROUPS:
             for one in row.body.get(group, ()):
                 if one["id"] in column:
                     found[place, column[one["id"]]] = 1

@@ -9,6 +9,7 @@ from typing import Literal
 from sqlalchemy.engine import Connection
 
 from service.corrections.correction import Correction, NewCorrection, verdicts
+from service.corrections.in_force import GROUPS
 from service.records import StoredComment
 from service.review import dispute_repository
 
@@ -42,7 +43,7 @@ def _differs(stored: StoredComment, made: Correction, label: str, there: bool) -
 
 
 def _found(stored: StoredComment, label: str) -> bool:
-    groups = (stored.analysis["issues"], stored.analysis["strengths"], stored.analysis.get("categories", ()))
+    groups = [stored.analysis.get(group, ()) for group in GROUPS]
     return any(one["id"] == label for group in groups for one in group)
 
 

@@ -1,6 +1,5 @@
 """`/v1/alerts`: what changed, where, since when."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -24,16 +23,17 @@ class Until(Query):
 
     to: str | None = Field(
         None,
-        description="The day after the last one that is looked at, like 2026-11-21 (UTC); today if missing.",
+        description="The day after the last one that is looked at, like 2026-11-21 (UTC). If missing, the day after "
+        "the newest comment, but not after today.",
     )
 
 
 @router.get("", response_model=AlertsOut, responses=documented(422, 503), summary="What changed")
 def list_alerts(parts: Given, who: Who, until: Annotated[Until, FromQuery()]) -> JSONResponse:
-    """Rates of issues and strengths that are no longer what they were over eight weeks, at every touchpoint, the
+    """Rates of labels that are no longer what they were over eight weeks, at every touchpoint, the
     surest first. `comments` is the address of the comments behind an alert."""
-    end = day("to", until.to) or datetime.now(UTC).date()
-    if end.toordinal() <= DAYS:
+    end = day("to", until.to)
+    if end is not None and end.toordinal() <= DAYS:
         raise models.InputError(f"to: must leave {DAYS} days before it", code="invalid_value")
     with read(parts.engine) as conn:
         return JSONResponse(alerts(conn, who.tenant, parts.rules, end))

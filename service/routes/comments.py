@@ -19,7 +19,7 @@ from service.idempotency import once
 from service.idempotency.once import IdempotencyKey
 from service.intake import names_in
 from service.keys.access import Caller
-from service.listing import MAX_QUERY, Empathy, Filters
+from service.listing import MAX_QUERY, Empathy, Filters, Where
 from service.openapi import COMMENTS_BODY
 from service.privacy.erasing import erase_comment, erase_customer
 from service.problems import documented
@@ -46,9 +46,17 @@ class Wanted(Range):
     touchpoint: str | None = Field(None, description="A touchpoint that the comments count under.")
     issue: str | None = Field(None, description="An issue id of the taxonomy.")
     strength: str | None = Field(None, description="A strength id of the taxonomy.")
+    category: str | None = Field(
+        None, description="A category id, where the model has categories of one's own."
+    )
     sentiment: Literal["negative", "neutral", "positive"] | None = None
     empathy: Empathy | None = Field(None, description="Whether the words express empathy, and which.")
-    q: str | None = Field(None, max_length=MAX_QUERY, description="Words that are in the text.")
+    q: str | None = Field(
+        None,
+        max_length=MAX_QUERY,
+        description="Words that are all in the text, in any order; a phrase in quotes.",
+    )
+    where: str | None = Field(None, description="A segment, like channel=phone or metadata.region=north.")
 
     def filters(self, taxonomy: models.Taxonomy) -> Filters:
         """Checked. Raises `InputError` "invalid_value" naming the parameter."""
@@ -57,11 +65,13 @@ class Wanted(Range):
             touchpoint=self.touchpoint,
             issue=label("issue", self.issue, taxonomy),
             strength=label("strength", self.strength, taxonomy),
+            category=label("category", self.category, taxonomy),
             sentiment=self.sentiment,
             empathy=self.empathy,
             from_=from_day,
             to=to_day,
             q=self.q,
+            where=Where.of("where", self.where),
         )
 
 

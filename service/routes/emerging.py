@@ -8,7 +8,6 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import Field
 from sqlalchemy.engine import Connection
 
-import models
 from service.database import read
 from service.keys.access import Caller
 from service.metrics.answers import EmergingOut
@@ -16,7 +15,7 @@ from service.metrics.emerging import emerging, period_asked
 from service.metrics.journey import PERIOD_DAYS
 from service.problems import documented
 from service.render import render
-from service.rollup_repository import first_days, last_day, touchpoints
+from service.rollup_repository import check_touchpoint, first_days, last_day
 from service.rollups import WHOLE
 from service.routes.given import Given, Range, Who
 from service.routes.page import days_kept, order_of, presets_of
@@ -37,7 +36,7 @@ class Wanted(Range):
     "", response_model=EmergingOut, responses=documented(404, 422, 503), summary="What no issue covers"
 )
 def list_emerging(parts: Given, who: Who, wanted: Annotated[Wanted, FromQuery()]) -> JSONResponse:
-    """Themes of the newest 2,000 comments at most that have content and no issue or strength: candidates for the
+    """Themes of the newest 2,000 comments at most that have content and no label: candidates for the
     taxonomy, each with its growth against as many days before. Of the last 28 days where nobody says which."""
     with read(parts.engine) as conn:
         return JSONResponse(_found(conn, who, wanted))
@@ -68,7 +67,6 @@ def show_emerging(parts: Given, who: Who, wanted: Annotated[Wanted, FromQuery()]
 
 def _found(conn: Connection, who: Caller, wanted: Wanted) -> dict[str, Any]:
     from_day, to_day = wanted.days()
-    if wanted.touchpoint != WHOLE and wanted.touchpoint not in touchpoints(conn, who.tenant):
-        raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")
+    check_touchpoint(conn, who.tenant, wanted.touchpoint)
     period = period_asked(from_day, to_day, last_day(conn, who.tenant))
     return emerging(conn, who.tenant, wanted.touchpoint, period)

@@ -12,9 +12,11 @@ from service import repository
 from service.body import Body
 from service.corrections.correcting import correct
 from service.corrections.correction import read_correction
+from service.corrections.in_force import KINDS
 from service.database import read, write
 from service.highlight import label_name
 from service.keys.access import Caller
+from service.listing import Filters
 from service.metrics import touchpoint_metrics
 from service.render import SCRIPTED, render, static
 from service.rollup_repository import first_days
@@ -24,7 +26,7 @@ from service.routes.given import Given, Parts, Who, from_our_own_pages
 from service.routes.page import days_kept, order_of
 from service.routes.review_page import form_fields
 from service.views.evidence import comment_view
-from service.views.showing import place_name, rate_shown, story_address
+from service.views.showing import kinds_of, place_name, rate_shown, story_address
 
 router = APIRouter(include_in_schema=False)
 _PAGE = 20
@@ -53,9 +55,9 @@ def show_comments(parts: Given, who: Who, view: Annotated[View, Query()]) -> HTM
     filters = view.filters(taxonomy)
     with read(parts.engine) as conn:
         found = repository.select(conn, who.tenant, filters, _PAGE, view.cursor)
-        rates = _rates(conn, parts, who, view)
+        rates = _rates(conn, parts, who, filters)
         order = order_of(parts).sort(first_days(conn, who.tenant))
-    asked = view.issue or view.strength
+    asked = next((label for _, label in filters.labels), None)
     return render(
         "evidence.html",
         headers=SCRIPTED,
@@ -65,11 +67,13 @@ def show_comments(parts: Given, who: Who, view: Annotated[View, Query()]) -> HTM
         next_cursor=found.next_cursor,
         chosen=_chosen(view, parts),
         rates=rates,
+        narrowed=len(filters.labels) > 1 or any((view.q, view.sentiment, view.empathy, view.where)),
+        kept=days_kept(view),
         places=[(id, place_name(id, taxonomy)) for id in order],
         story=story_address(view.touchpoint or WHOLE, **days_kept(view)),
         labels=[
-            ("issue", [t.issue for t in taxonomy.themes]),
-            ("strength", [t.strength for t in taxonomy.themes]),
+            (kind, [(id, label_name(id, taxonomy)) for id, of in taxonomy.kinds.items() if of == kind])
+            for kind, _ in kinds_of(taxonomy)
         ],
         said=_said(view, parts),
         own=bool(taxonomy.categories),
@@ -96,7 +100,19 @@ def keep_verdict(parts: Given, who: Who, body: Body) -> Response:
     return RedirectResponse(f"/comments?{query}{anchor}", status_code=303)
 
 
-_KEPT = ("touchpoint", "issue", "strength", "sentiment", "empathy", "from", "to", "q", "cursor")
+_KEPT = (
+    "touchpoint",
+    "issue",
+    "strength",
+    "category",
+    "sentiment",
+    "empathy",
+    "from",
+    "to",
+    "q",
+    "where",
+    "cursor",
+)
 
 
 @router.get("/static/evidence.js")
@@ -105,17 +121,16 @@ async def script() -> FileResponse:
     return static("evidence.js")
 
 
-def _rates(conn: Connection, parts: Parts, who: Caller, view: View) -> list[dict[str, Any]]:
+def _rates(conn: Connection, parts: Parts, who: Caller, asked: Filters) -> list[dict[str, Any]]:
     """The rate of each label that is asked for, at the touchpoint and on the days that are asked for."""
-    if not (view.issue or view.strength):
+    if not asked.labels:
         return []
-    from_day, to_day = view.days()
-    place = view.touchpoint or WHOLE
-    metrics = touchpoint_metrics(conn, who.tenant, place, parts.rules, from_day=from_day, to_day=to_day)
+    place = asked.touchpoint or WHOLE
+    metrics = touchpoint_metrics(conn, who.tenant, place, parts.rules, from_day=asked.from_, to_day=asked.to)
     return [
         rate_shown(one, metrics) | {"name": label_name(one["id"], parts.model.taxonomy)}
-        for wanted, key in ((view.issue, "issues"), (view.strength, "strengths"))
-        for one in metrics[key]
+        for kind, wanted in asked.labels
+        for one in metrics[dict(KINDS)[kind]]
         if one["id"] == wanted
     ]
 
@@ -136,13 +151,15 @@ def _chosen(view: View, parts: Parts) -> list[tuple[str, str]]:
         "touchpoint": view.touchpoint and place_name(view.touchpoint, taxonomy),
         "issue": view.issue and label_name(view.issue, taxonomy),
         "strength": view.strength and label_name(view.strength, taxonomy),
+        "category": view.category and label_name(view.category, taxonomy),
         "sentiment": view.sentiment,
         "empathy": view.empathy,
         "from": view.from_,
         "to": view.to,
         "q": view.q,
+        "where": view.where,
     }
-    titles = {"q": "text", "to": "before"}
+    titles = {"q": "text", "to": "before", "where": "only"}
     return [
         (f"{titles.get(name, name)}: {word}", view.address(**{name: None}))
         for name, word in words.items()

@@ -61,7 +61,7 @@ def export_metrics(
 @router.get(
     "/comments.{format}",
     response_class=StreamingResponse,
-    responses=documented(404, 422, 503) | TABLE,
+    responses=documented(422, 503) | TABLE,
     summary="The comments with their labels as one tidy table",
 )
 def export_comments(

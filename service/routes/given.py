@@ -136,10 +136,9 @@ def day(name: str, value: str | None) -> date | None:
 
 
 def label(name: str, value: str | None, taxonomy: models.Taxonomy) -> str | None:
-    """An issue or strength id from a query. Raises `InputError` "invalid_value" if there is none such."""
+    """An issue, strength or category id from a query. Raises `InputError` "invalid_value" if there is none such."""
     if value is None:
         return None
-    known = taxonomy.by_id.get(value)
-    if known is None or known.polarity != name:
+    if taxonomy.kinds.get(value) != name:
         raise models.InputError(f"{name}: no {name} of the taxonomy has this id", code="invalid_value")
     return value

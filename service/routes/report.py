@@ -13,6 +13,7 @@ from service.listing import Where
 from service.reports.document import document, file_name, policy
 from service.reports.gathering import Asked, gathered
 from service.reports.pdf import as_pdf
+from service.rollups import WHOLE
 from service.routes.given import Given, Range, Who
 from service.routes.page import order_of
 
@@ -30,7 +31,8 @@ class Wanted(Range):
         """Checked. Raises `InputError` "invalid_value" naming the parameter."""
         from_day, to_day = self.days()
         where = Where.of("where", self.where)
-        return Asked(from_day=from_day, to_day=to_day, touchpoint=self.touchpoint, where=where)
+        place = None if self.touchpoint == WHOLE else self.touchpoint
+        return Asked(from_day=from_day, to_day=to_day, touchpoint=place, where=where)
 
 
 @router.get("/report")

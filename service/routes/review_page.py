@@ -10,6 +10,7 @@ from pydantic import Field
 import models
 from service.body import Body
 from service.corrections.correction import MAX_ACTOR
+from service.corrections.in_force import GROUPS
 from service.highlight import evidence_of, label_name, marked
 from service.render import SCRIPTED, render, static
 from service.review.queue import Item
@@ -96,7 +97,7 @@ def _shown(item: Item, parts: Parts) -> dict[str, Any]:
                 "id": id,
                 "name": label_name(id, taxonomy),
                 "key": _KEYS[place] if blind and place < len(_KEYS) else "",
-                "kind": taxonomy.by_id[id].polarity if id in taxonomy.by_id else "",
+                "kind": taxonomy.kinds.get(id, ""),
                 "model": found.get(id),
                 "why": item.disputes.get(id),
             }
@@ -107,5 +108,5 @@ def _shown(item: Item, parts: Parts) -> dict[str, Any]:
 
 def _found(analysis: dict[str, Any]) -> dict[str, float]:
     """Probabilities, as far as they are kept: of labels that were found, and of those in doubt."""
-    doubts = analysis["review"].get("doubts", ())
-    return {one["id"]: one["probability"] for one in (*doubts, *analysis["issues"], *analysis["strengths"])}
+    found = [one for group in GROUPS for one in analysis.get(group, ())]
+    return {one["id"]: one["probability"] for one in (*analysis["review"].get("doubts", ()), *found)}

@@ -1,27 +1,22 @@
 """A touchpoint's story: `/touchpoints/{id}` and `/all`, with what its scores go with fetched when it is there."""
 
-from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, HTMLResponse
-from sqlalchemy.engine import Connection
 
-import models
-from service import repository
 from service.database import read
 from service.keys.access import Caller
 from service.metrics import touchpoint_metrics
-from service.metrics.alerting import Watch, watch
+from service.metrics.alerting import lately
 from service.metrics.driving import Score, associated
 from service.metrics.touchpoints import series
 from service.metrics.typical import NEWEST, typical
 from service.render import SCRIPTED, render, static
-from service.rollup_repository import last_day
+from service.rollup_repository import check_touchpoint
 from service.rollups import WHOLE
 from service.routes.given import Given, Parts, Range, Who
 from service.routes.page import days_kept, presets_of
-from service.statistics.changes import DAYS
 from service.views import story
 from service.views.showing import METHODS, evidence_address, place_name, story_address
 
@@ -69,11 +64,11 @@ def _story(parts: Parts, who: Caller, id: str, range: Range) -> HTMLResponse:
     from_day, to_day = range.days()
     taxonomy, kept = parts.model.taxonomy, days_kept(range)
     with read(parts.engine) as conn:
-        _known(conn, who.tenant, id)
+        check_touchpoint(conn, who.tenant, id)
         m = touchpoint_metrics(conn, who.tenant, id, parts.rules, from_day=from_day, to_day=to_day)
         grain = story.grain_of(m)
         m["series"] = series(conn, who.tenant, id, parts.rules, grain, from_day=from_day, to_day=to_day)
-        found = _watch(conn, parts, who, to_day)
+        found = lately(conn, who.tenant, parts.rules, to_day)
         sides = story.sides(
             m, taxonomy, kept, lambda label: typical(conn, who.tenant, id, label, (from_day, to_day))
         )
@@ -88,7 +83,9 @@ def _story(parts: Parts, who: Caller, id: str, range: Range) -> HTMLResponse:
         grain=grain,
         trends=story.trends(m),
         volume=story.volume(m),
-        alerts=story.own_alerts(found.alerts, id, taxonomy, found.until),
+        alerts=story.alerts_view(
+            [one for one in found.alerts if one["touchpoint"] == id], taxonomy, found.until
+        ),
         judged=id in found.judged,
         sides=sides,
         methods=METHODS,
@@ -105,21 +102,11 @@ def _story(parts: Parts, who: Caller, id: str, range: Range) -> HTMLResponse:
 _SCORES: tuple[tuple[Score, str], ...] = (("nps", "NPS"), ("csat", "CSAT"), ("ces", "Ease"))
 
 
-def _watch(conn: Connection, parts: Parts, who: Caller, to_day: date | None) -> Watch:
-    """As of the last whole day that is looked at, but not after the last one with a comment."""
-    last = last_day(conn, who.tenant)
-    today = datetime.now(UTC).date()
-    end = min(today, to_day or today, last + timedelta(days=1) if last and last < date.max else today)
-    if last is None or end.toordinal() <= DAYS:
-        return Watch(end, [], 0, frozenset())
-    return watch(conn, who.tenant, parts.rules, end)
-
-
 def _drivers(parts: Parts, who: Caller, id: str, wanted: Scored) -> HTMLResponse:
     from_day, to_day = wanted.days()
     taxonomy = parts.model.taxonomy
     with read(parts.engine) as conn:
-        _known(conn, who.tenant, id)
+        check_touchpoint(conn, who.tenant, id)
         found = associated(
             conn, who.tenant, id, wanted.metric, parts.rules, taxonomy, from_day=from_day, to_day=to_day
         )
@@ -132,8 +119,3 @@ def _drivers(parts: Parts, who: Caller, id: str, wanted: Scored) -> HTMLResponse
         rules=parts.rules,
         who=who,
     )
-
-
-def _known(conn: Connection, tenant: str, id: str) -> None:
-    if id != WHOLE and id not in repository.touchpoints(conn, tenant):
-        raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")

@@ -5,10 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import Field
-from sqlalchemy.engine import Connection
 
 import models
-from service import repository
 from service.answers import TouchpointMetrics, Touchpoints
 from service.database import read
 from service.metrics import Grain, overview, touchpoint_metrics
@@ -16,7 +14,7 @@ from service.metrics.answers import DriversOut
 from service.metrics.comparison import with_previous
 from service.metrics.driving import Score, associated
 from service.problems import documented
-from service.rollups import WHOLE
+from service.rollup_repository import check_touchpoint
 from service.routes.given import Given, Range, Who
 
 router = APIRouter(prefix="/v1/touchpoints", tags=["touchpoints"])
@@ -34,7 +32,7 @@ class RangeByGrain(Range):
 class ScoreInRange(Range):
     """A range, and which score."""
 
-    metric: Score = Field(description="The score that issues and strengths go with.")
+    metric: Score = Field(description="The score that labels go with.")
 
 
 @router.get("", response_model=Touchpoints, responses=documented(422, 503), summary="All touchpoints")
@@ -59,7 +57,7 @@ def get_metrics(parts: Given, who: Who, id: str, range: Annotated[RangeByGrain, 
     if range.compare and from_day and to_day and 2 * from_day.toordinal() <= to_day.toordinal():
         raise models.InputError("compare: there are not as many days before from", code="invalid_value")
     with read(parts.engine) as conn:
-        _known(conn, who.tenant, id)
+        check_touchpoint(conn, who.tenant, id)
         metrics = touchpoint_metrics(
             conn,
             who.tenant,
@@ -81,11 +79,11 @@ def get_metrics(parts: Given, who: Who, id: str, range: Annotated[RangeByGrain, 
     summary="What a score is associated with",
 )
 def get_drivers(parts: Given, who: Who, id: str, range: Annotated[ScoreInRange, Query()]) -> JSONResponse:
-    """Issues, strengths and themes that go with NPS, CSAT or ease at one touchpoint; "*" is all comments. None
+    """Labels and themes that go with NPS, CSAT or ease at one touchpoint; "*" is all comments. None
     of it says what causes what."""
     from_day, to_day = range.days()
     with read(parts.engine) as conn:
-        _known(conn, who.tenant, id)
+        check_touchpoint(conn, who.tenant, id)
         found = associated(
             conn,
             who.tenant,
@@ -97,8 +95,3 @@ def get_drivers(parts: Given, who: Who, id: str, range: Annotated[ScoreInRange, 
             to_day=to_day,
         )
     return JSONResponse(found)
-
-
-def _known(conn: Connection, tenant: str, id: str) -> None:
-    if id != WHOLE and id not in repository.touchpoints(conn, tenant):
-        raise models.InputError("no comment counts under this touchpoint", code="unknown_touchpoint")

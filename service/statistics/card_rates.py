@@ -6,7 +6,7 @@ adjusted_rate(30, 100, {"tp": 45, "fn": 5, "fp": 10, "tn": 90})  →  Estimate(v
 import math
 from collections.abc import Mapping
 
-from service.statistics.estimate import Estimate, Z
+from service.statistics.estimate import Z_ONE_SIDED, Estimate, Z
 
 
 def adjusted_rate(positives: int, n: int, errors: Mapping[str, int]) -> Estimate | None:
@@ -17,6 +17,25 @@ def adjusted_rate(positives: int, n: int, errors: Mapping[str, int]) -> Estimate
     the shift of Lang & Reiczigel 2014 (Preventive Veterinary Medicine 113). It holds where the tagger errs
     here as it did there. None if `errors` do not show, at 95%, that the tagger does better than chance.
     """
+    found = _uncut(positives, n, errors)
+    return found and found.within(0, 1)
+
+
+def may_hold(positives: int, n: int, errors: Mapping[str, int]) -> bool:
+    """Whether any rate from 0 to 1 could have had so few, or so many, of n >= 1 tagged, at 95 % on the side that it is.
+
+    If not, the tagger does not err here as it did where it was measured, and a rate by `errors`, cut to 0 or 1, would
+    look like certainty. Only where `adjusted_rate` gives one.
+    """
+    found = _uncut(positives, n, errors)
+    if found is None:
+        return True
+    # From the ends of two sides, 2.5 % each, to the one end of 5 %.
+    nearer = (found.high - found.low) / 2 * (1 - Z_ONE_SIDED / Z)
+    return found.high - nearer > 0 and found.low + nearer < 1
+
+
+def _uncut(positives: int, n: int, errors: Mapping[str, int]) -> Estimate | None:
     diseased, healthy = errors["tp"] + errors["fn"], errors["tn"] + errors["fp"]
     if not diseased or not healthy:
         return None
@@ -33,4 +52,4 @@ def adjusted_rate(positives: int, n: int, errors: Mapping[str, int]) -> Estimate
     centre = true + 2 * Z**2 * (true * se_variance - (1 - true) * sp_variance)
     half = Z * math.sqrt(variance) / youden
     # Value and interval are different estimators: on very few labelled comments the one may lie beside the other.
-    return Estimate(value, min(centre - half, value), max(centre + half, value)).within(0, 1)
+    return Estimate(value, min(centre - half, value), max(centre + half, value))

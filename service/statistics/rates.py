@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.statistics.audited_rates import Audit, prediction_powered
-from service.statistics.card_rates import adjusted_rate
+from service.statistics.card_rates import adjusted_rate, may_hold
 from service.statistics.differences import Difference, apart
 from service.statistics.estimate import Estimate
 
@@ -39,13 +39,14 @@ def estimated_rate(
 ) -> EstimatedRate | None:
     """The share that is truly positive where the tagger called `tagged` of `n` >= 1 so.
 
-    `errors` are the card's counts (see `adjusted_rate`). None if the audit is too small and the card of no use.
+    `errors` are the card's counts (see `adjusted_rate`). None if the audit is too small and the card of no use, or
+    plainly not true of these comments.
     """
     by_card = adjusted_rate(tagged, n, errors) if errors is not None else None
     if audit is not None and audit.n >= ENOUGH_AUDITED:
         by_audit = prediction_powered(tagged, n, audit)
         disagreement = None if by_card is None else apart(by_audit, by_card)
         return EstimatedRate(by_audit, "prediction_powered", audit.n, disagreement)
-    if by_card is None:
+    if by_card is None or errors is None or not may_hold(tagged, n, errors):
         return None
     return EstimatedRate(by_card, "rogan_gladen", 0 if audit is None else audit.n, None)

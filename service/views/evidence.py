@@ -1,12 +1,12 @@
 """What `/comments` shows of each comment: its words with the evidence marked, and why each label is there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from models import Taxonomy
 from service.corrections.in_force import KINDS
 from service.highlight import evidence_of, label_name, marked
-from service.records import StoredComment
+from service.records import CommentRecord, StoredComment
 from service.views.showing import place_name
 
 
@@ -19,10 +19,11 @@ def comment_view(stored: StoredComment, taxonomy: Taxonomy, first: str | None = 
         "text": marked(stored.record.text, evidence_of(counted, taxonomy)),
         "labels": sorted(labels, key=lambda one: one["id"] != first),
         "removed": [
-            {"id": id, "name": label_name(id, taxonomy), "kind": _kind(id, taxonomy)}
+            {"id": id, "name": label_name(id, taxonomy), "kind": taxonomy.kinds.get(id, "issue")}
             for id in counted.get("removed", ())
         ],
         "places": [(place_name(place.id, taxonomy), place.inferred) for place in stored.touchpoints],
+        "fields": list(_fields(stored.record)),
         "state": _state(counted),
         "correctable": analysis["status"] == "analyzed",
         "language": _language(analysis),
@@ -45,10 +46,10 @@ def _label(
     }
 
 
-def _kind(id: str, taxonomy: Taxonomy) -> str:
-    if any(category.id == id for category in taxonomy.categories):
-        return "category"
-    return taxonomy.by_id[id].polarity if id in taxonomy.by_id else "issue"
+def _fields(record: CommentRecord) -> Iterator[tuple[str, str]]:
+    """What was sent beside the text that comments can be parted by."""
+    sent = {"channel": record.channel, "language": record.language, **record.metadata}
+    yield from ((name, str(value)) for name, value in sent.items() if value not in (None, ""))
 
 
 def _state(analysis: Mapping[str, Any]) -> str:

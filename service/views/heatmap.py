@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models import Taxonomy
+from models.taxonomy import Kind
 from service.charts import shade
+from service.corrections.in_force import KINDS
 from service.highlight import label_name
 from service.metrics.sums import Rules
 from service.views.showing import METHODS, alarms, evidence_address, place_name, rate_shown, story_address
@@ -16,19 +18,20 @@ ROWS = 50
 def heatmap_view(
     places: Sequence[Mapping[str, Any]],
     total: Mapping[str, Any],
-    kind: str,
+    kind: Kind,
     rules: Rules,
     taxonomy: Taxonomy,
     kept: Mapping[str, str],
 ) -> dict[str, Any]:
     """Rows in the order given, columns from the most to the least frequent over all comments."""
-    key = f"{kind}s"
+    key = dict(KINDS)[kind]
     order = [one["id"] for one in sorted(total[key], key=lambda one: -one["observed"]["count"])]
     rates = {m["touchpoint"]: _in_order(m, key, order) for m in (total, *places)}
     shown = [one["rate"] for of in rates.values() for one in of if one["rate"] is not None and not one["low"]]
     strongest = max(shown, default=0.0)
     words = {one["word"] for of in rates.values() for one in of if one["rate"] is not None}
     return {
+        "kind": kind,
         "columns": [label_name(id, taxonomy) for id in order],
         "rows": [
             {

@@ -5,10 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models import Taxonomy
+from models.taxonomy import Kind
 from service.charts import Ranged, Scale, curve, symmetric
 from service.highlight import label_name
 from service.metrics.journey import real_changes
-from service.views.showing import change_shown, evidence_address, most_frequent, place_name, story_address
+from service.views.showing import (
+    change_shown,
+    evidence_address,
+    kinds_of,
+    most_frequent,
+    place_name,
+    story_address,
+    weighed,
+)
 
 _WIDTH, _LEFT, _TOP, _BOTTOM = 1180, 40, 34, 214
 _WIDE, _NARROW = 72, 34
@@ -32,6 +41,7 @@ def journey_view(found: Mapping[str, Any], taxonomy: Taxonomy, kept: Mapping[str
         "changes": changes,
         "period": found["period"],
         "compared": found["compared"],
+        "kinds": kinds_of(taxonomy),
     }
 
 
@@ -43,24 +53,20 @@ def _stop(metrics: Mapping[str, Any], taxonomy: Taxonomy, kept: Mapping[str, str
         "id": place,
         "name": place_name(place, taxonomy),
         "link": story_address(place, **kept),
-        "top": {kind: _top(metrics, key, taxonomy, kept) for kind, key in _KINDS},
+        "top": {kind: _top(metrics, kind, key, taxonomy, kept) for kind, key in kinds_of(taxonomy)},
         "changes": changes,
-        "better": sum(one["better"] for one in changes),
-        "worse": sum(not one["better"] for one in changes),
+        **weighed(changes),
     }
 
 
-_KINDS = (("issue", "issues"), ("strength", "strengths"))
-
-
 def _top(
-    metrics: Mapping[str, Any], key: str, taxonomy: Taxonomy, kept: Mapping[str, str]
+    metrics: Mapping[str, Any], kind: Kind, key: str, taxonomy: Taxonomy, kept: Mapping[str, str]
 ) -> dict[str, Any] | None:
     found = most_frequent(metrics, key)
     if not found:
         return None
     top = found[0]
-    link = evidence_address(metrics["touchpoint"], **{key.removesuffix("s"): top["id"]}, **kept)
+    link = evidence_address(metrics["touchpoint"], **{kind: top["id"]}, **kept)
     return top | {"name": label_name(top["id"], taxonomy), "link": link}
 
 

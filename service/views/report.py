@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from service.views.showing import METHODS, rate_shown
+from service.corrections.in_force import GROUPS
+from service.views.showing import METHODS, rate_shown, weighed
 
 
 def in_short(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -12,20 +13,19 @@ def in_short(view: Mapping[str, Any]) -> dict[str, Any]:
     stops = [one for one in view["stops"] if not one["m"]["low_base"] and one["m"]["sentiment"]["net_ci95"]]
     stops.sort(key=lambda one: one["m"]["sentiment"]["net"])
     apart = len(stops) > 1
-    total, changes = view["total"], view["changes"]
+    total = view["total"]
     return {
         "lowest": stops[0] if apart else None,
         "highest": stops[-1] if apart else None,
         "tops": [(kind, top) for kind, top in total["top"].items() if top],
-        "better": sum(one["better"] for one in changes),
-        "worse": sum(not one["better"] for one in changes),
+        **weighed(view["changes"]),
     }
 
 
 def reading(total: Mapping[str, Any]) -> dict[str, Any]:
     """How many comments could be read, by which models, and what the rates of labels rest on."""
     n, analyzed, empty = total["n"], total["analyzed"], total["no_content"]
-    rates = [rate_shown(one, total) for key in ("issues", "strengths") for one in total[key]]
+    rates = [rate_shown(one, total) for group in GROUPS for one in total[group]]
     words = Counter(one["word"] for one in rates if one["rate"] is not None)
     parts = (("words", analyzed - empty), ("empty", empty), ("unread", total["not_analyzed"]))
     return {

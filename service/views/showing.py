@@ -1,10 +1,13 @@
 """What several pages show alike: names, addresses, a rate with how it was made, a change in words."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from models import Taxonomy
+from models.taxonomy import Kind
+from service.corrections.in_force import KINDS
 from service.highlight import label_name
 from service.rollups import WHOLE
 
@@ -14,7 +17,10 @@ METHODS = {
         "corrected by a random audit of these comments (prediction-powered, PPI++)",
     ),
     "rogan_gladen": ("card", "corrected by the errors on the model's card (Rogan-Gladen)"),
-    "tags": ("tags", "tags as counted, not corrected: the model's errors here are not known"),
+    "tags": (
+        "tags",
+        "tags as counted, not corrected: the model's errors here are not known, or not those on its card",
+    ),
 }
 """How a rate was made: a word to stand beside the number, and the same in full."""
 _TITLES = {
@@ -26,6 +32,12 @@ _TITLES = {
     "effort": "Effort",
     "loyalty": "Loyalty",
 }
+
+
+def kinds_of(taxonomy: Taxonomy) -> list[tuple[Kind, str]]:
+    """What the labels of a taxonomy are, each with the key under which an answer has those of its kind."""
+    told = set(taxonomy.kinds.values())
+    return [(kind, group) for kind, group in KINDS if kind in told]
 
 
 def place_name(id: str, taxonomy: Taxonomy) -> str:
@@ -73,7 +85,7 @@ def rate_shown(label: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str
 
 
 def most_frequent(metrics: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """The "issues" or "strengths" that were found, the surely most frequent first: whose interval begins highest."""
+    """The "issues" (or another `key`) that were found, the surely most frequent first: by where intervals begin."""
     found = [rate_shown(one, metrics) for one in metrics[key] if one["observed"]["count"]]
     told = [one for one in found if one["rate"] is not None]
     return sorted(told, key=lambda one: (one["ci95"][0], one["rate"]), reverse=True)
@@ -92,13 +104,20 @@ def change_shown(change: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Any
         "ends": (_signed(low, digits), _signed(high, digits)),
         "unit": unit,
         "better": change["better"],
+        "direction": "up" if change["difference"] > 0 else "down",
         "label": label,
-        "kind": {"issues": "issue", "strengths": "strength"}.get(metric),
+        "kind": next((kind for kind, group in KINDS if group == metric), None),
     }
 
 
 def _signed(value: float, digits: int) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def weighed(changes: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many changes are for the better, for the worse, and neither (more or less of a category)."""
+    found = Counter(one["better"] for one in changes)
+    return {"better": found[True], "worse": found[False], "other": found[None]}
 
 
 def alarms(rates: Mapping[str, list[dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:

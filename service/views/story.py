@@ -11,7 +11,7 @@ from service.highlight import evidence_of, excerpt, label_name, marked
 from service.metrics import Grain
 from service.records import StoredComment
 from service.statistics.drivers import MIN_SUPPORT
-from service.views.showing import evidence_address, rate_shown
+from service.views.showing import evidence_address, kinds_of, place_name, rate_shown
 
 _WIDTH, _HEIGHT = 640, 170
 _MOST_POINTS, _FOR_EACH_POINT = 62, 12
@@ -97,12 +97,12 @@ def sides(
     verbatims: int = 3,
     longest: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Issues and strengths, the most frequent first, the first few each with the comment that stands for it.
+    """Issues and strengths, or categories, the most frequent first, the first few each with a typical comment.
 
     One of more than `longest` code points is cut to those about its first evidence.
     """
     found = []
-    for kind, key in (("issue", "issues"), ("strength", "strengths")):
+    for kind, key in kinds_of(taxonomy):
         rates = [rate_shown(one, metrics) for one in metrics[key]]
         seen = [
             one
@@ -116,6 +116,7 @@ def sides(
         found.append(
             {
                 "kind": kind,
+                "key": key,
                 "title": key.capitalize(),
                 "rates": seen,
                 "absent": [label_name(one["id"], taxonomy) for one in rates if not one["count"]],
@@ -195,20 +196,23 @@ def _driver(one: Mapping[str, Any], metric: str, taxonomy: Taxonomy) -> dict[str
     }
 
 
-def own_alerts(
-    alerts: Sequence[Mapping[str, Any]], place: str, taxonomy: Taxonomy, until: date
-) -> list[dict[str, Any]]:
-    """The alerts of one touchpoint as of the evening before `until`, with the address of the comments behind each."""
+def alerts_view(alerts: Sequence[Mapping[str, Any]], taxonomy: Taxonomy, until: date) -> list[dict[str, Any]]:
+    """Alerts as of the evening before `until`, with the address of the comments behind each."""
     return [
         {
             **one,
             "name": label_name(one["label"], taxonomy),
-            "better": (one["direction"] == "down") == (one["polarity"] == "issue"),
+            "place": place_name(one["touchpoint"], taxonomy),
+            "better": None
+            if one["polarity"] == "category"
+            else (one["direction"] == "down") == (one["polarity"] == "issue"),
             "link": evidence_address(
-                place, **{one["polarity"]: one["label"]}, from_=one["since"], to=until.isoformat()
+                one["touchpoint"],
+                **{one["polarity"]: one["label"]},
+                from_=one["since"],
+                to=until.isoformat(),
             ),
             "last": until - timedelta(days=1),
         }
         for one in alerts
-        if one["touchpoint"] == place
     ]

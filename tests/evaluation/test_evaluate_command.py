@@ -117,6 +117,16 @@ def test_comments_that_only_measure_are_not_trained_on(data: Path) -> None:
 
 def test_wrong_use_is_told(data: Path) -> None:
     assert run(data.parent / "missing.jsonl").exit_code == 2
+    assert run(data, "--seed", -1).exit_code == 2
     bad = write_lines(data.parent / "bad.jsonl", [{"id": "c1"}])
     assert isinstance(run(bad).exception, InputError)
     assert isinstance(run(data, "--model", data.parent / "no_model").exception, ArtifactError)
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(data: Path) -> None:
+    result = CliRunner().invoke(
+        evaluate, ["--model", "weightless", "--data", str(data), "--output", str(data / "x")]
+    )
+    assert isinstance(result.exception, InputError)
+    assert result.exception.code == "unwritable_file"
+    assert not data.with_name("dev.jsonl.log").exists()

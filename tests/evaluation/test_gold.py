@@ -121,6 +121,7 @@ def test_the_same_id_or_label_twice_is_refused(tmp_path: Path) -> None:
         ("a.jsonl", b"", "no labelled comment"),
         ("a.jsonl", b"{not json}\n", "line 1: not JSON"),
         ("a.jsonl", b"[1]\n", "line 1: line: must be an object"),
+        ("a.jsonl", b"[" * 200_000 + b"\n", "line 1: not JSON, or too deep"),
         ("a.jsonl", b'{"id": "\xff"}\n', "cannot be read"),
         ("a.jsonl.gz", gzip.compress(b"\n" * 50, mtime=0)[:-9], "cannot be read"),
         ("a.jsonl.gz", b"no gzip", "cannot be read"),
@@ -158,3 +159,6 @@ def test_a_folder_is_its_labelled_files_packed_or_not(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     alone = tmp_path / "notes.gz"
     assert [file.name for file in labelled_files([tmp_path, alone])] == ["a.jsonl", "b.jsonl.gz", "notes.gz"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: no \.jsonl or \.jsonl\.gz file in it"):
+        labelled_files([tmp_path / "empty"])

@@ -87,6 +87,8 @@ def test_the_stored_taxonomy_is_read_again_and_holds_no_examples(tmp_path: Path)
     file = tmp_path / "taxonomy.json"
     file.write_text(own.to_json(), encoding="utf-8")
     assert taxonomy.load(file) == own
+    with pytest.raises(TaxonomyError, match=r"taxonomy\.json: categories are written in a TOML file"):
+        has_categories(file)
     assert "Nowhere" not in own.to_json()
 
 

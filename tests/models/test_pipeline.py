@@ -91,6 +91,17 @@ def test_order_and_ids_are_kept_over_batches() -> None:
     assert [analysis.id for analysis in PIPELINE.pipe(comments, batch_size=4)] == [str(i) for i in range(25)]
 
 
+@pytest.mark.parametrize("size", [0, -1])
+def test_batches_of_nothing_are_refused_and_not_taken_for_the_end(size: int) -> None:
+    with pytest.raises(models.InputError, match=f"batch_size: must be 1 or more, not {size}"):
+        PIPELINE.pipe([Comment("Rude.")], batch_size=size)
+
+
+def test_no_threads_are_refused() -> None:
+    with pytest.raises(models.InputError, match="threads: must be 1 or more, not 0"):
+        models.load("weightless", threads=0)
+
+
 def test_no_comments_give_no_analyses() -> None:
     assert PIPELINE.analyze([]) == []
 

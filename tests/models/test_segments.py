@@ -28,6 +28,12 @@ def quotes(text: str) -> list[str]:
         ("It cost 3.50 more.Later it broke", ["It cost 3.50 more", "Later it broke"]),
         ("- late again\n- no reply\n", ["late again", "no reply"]),
         ("Great!!! Loved it 😀", ["Great", "Loved it 😀"]),
+        ("1. Clean room.\n2. Fast delivery.\n10. No towels", ["Clean room", "Fast delivery", "No towels"]),
+        ("I give it 8. Good food.", ["I give it 8", "Good food"]),
+        ("Good food. 8.", ["Good food", "8"]),
+        ("8", ["8"]),
+        ("It wasn&#39;t ready and I don&#x27;t mind", ["It wasn&#39;t ready and I don&#x27;t mind"]),
+        ("Fish &amp; chips were fine; nobody smiled", ["Fish &amp; chips were fine", "nobody smiled"]),
         (
             "The staff were kind, and the ward was clean, so I slept very well",
             ["The staff were kind", "the ward was clean", "I slept very well"],

@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -198,7 +200,7 @@ def test_touchpoints_of_some_days() -> None:
         (["backfill", "in.jsonl", "--map", "text"], "FIELD=COLUMN"),
         (["backfill", "in.jsonl", "--map", "stars=x"], "unknown_field"),
         (["backfill", "in.jsonl", "--engine", "cloud"], "cloud"),
-        (["analyze", "in.jsonl", "--model", "no-such-folder"], "invalid_artifact"),
+        (["analyze", "in.jsonl", "--model", "no-such-folder", "--output", "kept.jsonl"], "invalid_artifact"),
         (["touchpoints", "--from", "monday"], "invalid_value"),
         (["serve", "--host", "example.org"], "invalid_setting"),
         (["serve", "--port", "0"], "0"),
@@ -206,10 +208,12 @@ def test_touchpoints_of_some_days() -> None:
 )
 def test_wrong_use_is_one_line_and_status_2(arguments: list[str], message: str) -> None:
     jsonl("in.jsonl", ROWS)
+    kept = Path(jsonl("kept.jsonl", ROWS)).read_bytes()
     result = run(*arguments)
     assert result.exit_code == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+    assert Path("kept.jsonl").read_bytes() == kept
 
 
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,6 +270,28 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_read(arguments: 
     assert "[unwritable_file]" in result.stderr
     assert Path("in.jsonl").read_bytes() == content
     assert "No jobs" in run("jobs", "list").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["analyze", "in.jsonl"],
+        ["export", "comments", "--format", "csv", "--output", "-"],
+        ["export", "metrics", "--format", "csv", "--output", "-"],
+    ],
+)
+def test_a_full_disk_is_told_and_is_not_what_1_stands_for(arguments: list[str]) -> None:
+    run("backfill", jsonl("in.jsonl", ROWS))
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "models.command", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert b"[storage_full]" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_what_failed_in_an_earlier_run_is_not_left() -> None:

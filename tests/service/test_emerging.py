@@ -191,6 +191,8 @@ def test_an_empty_store_and_a_small_one(client: TestClient, fill: Callable[..., 
     assert "There is too little to look at" in client.get("/emerging").text
     fill(["parking garage"] * 20)
     assert get(client)["themes"] == []
+    fill(["parking garage"] * 60)
+    assert get(client)["enough"] is False
     assert client.get("/emerging", params={"from": "2026-11-16", "to": "2026-11-17"}).status_code == 200
 
 

@@ -127,6 +127,22 @@ def test_the_method_is_named() -> None:
     assert estimated_rate(300, 2_000, errors={"tp": 0, "fn": 0, "fp": 1, "tn": 9}) is None
 
 
+def test_a_card_that_is_not_true_of_the_comments_says_nothing_and_not_zero() -> None:
+    # By a card with twelve false tags in a hundred, nine tags in a hundred would be less than none.
+    errors = {"tp": 80, "fn": 20, "fp": 124, "tn": 876}
+    for n in (1, 5, 40, 200, 1_000):
+        for tagged in range(0, n + 1, max(n // 40, 1)):
+            found = estimated_rate(tagged, n, errors=errors)
+            assert found is None or found.estimate.high - found.estimate.low > 0.005
+    assert estimated_rate(40, 453, errors=errors) is None
+    assert estimated_rate(450, 453, errors=errors) is None
+    assert estimated_rate(90, 453, errors=errors) is not None
+    # Nobody says it, and the card is true of them: as many tags as its errors make are no reason to doubt it.
+    nothing = estimated_rate(56, 453, errors=errors)
+    assert nothing is not None
+    assert nothing.estimate.low == 0 < nothing.estimate.high < 0.08
+
+
 def test_audit_and_card_that_disagree_say_so() -> None:
     # 18 % tagged: the card makes that 24 % true, the audit finds one in ten of the tagged right.
     apart = estimated_rate(360, 2_000, audit=even((4, 40), (2, 160)), errors=ERRORS)

@@ -161,11 +161,16 @@ def test_comments_are_found_page_by_page(client: TestClient) -> None:
         ("to=2026-10-12", ["r/1"]),
         ("q=PARCEL", ["r/1"]),
         ("q=%25", []),
+        ("where=channel%3Dapp", []),
+        ("where=metadata.tier%3Dgold", ["r3"]),
+        ("where=metadata.tier%3Dgold&sentiment=negative", []),
         ("q=&issue=&sentiment=", ["r2", "r/1"]),
     ],
 )
 def test_filters(client: TestClient, query: str, found: list[str]) -> None:
     post(client, LATE, EASY)
+    if "tier" in query:
+        post(client, EASY | {"id": "r3", "metadata": {"tier": "gold"}})
     assert [comment["id"] for comment in client.get(f"/v1/comments?{query}").json()["comments"]] == found
 
 

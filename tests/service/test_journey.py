@@ -250,5 +250,5 @@ def test_an_alert_leads_to_the_comments_of_its_days() -> None:
         "direction": "up",
         "since": "2026-11-07",
     }
-    (found,) = story.own_alerts([alert], "order", taxonomy.load(), date(2026, 11, 14))
+    (found,) = story.alerts_view([alert], taxonomy.load(), date(2026, 11, 14))
     assert found["link"].endswith("from=2026-11-07&to=2026-11-14")

@@ -65,6 +65,7 @@ def test_the_whole_object(engine: Engine, rules: Rules, fill: Callable[..., None
     net, sides = statistics.nps(30, 2, 8), statistics.nps(30, 0, 8)
     rate = statistics.wilson(30, 40)
     assert answer.pop("issues")[0]["observed"] == {"count": 0, "rate": 0.0, "ci95": [0.0, 0.0876]}
+    assert answer.pop("categories") == []  # of a model of themes
     strengths = answer.pop("strengths")
     assert strengths[0] == {
         "id": "easy_to_use",

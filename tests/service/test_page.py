@@ -130,6 +130,31 @@ def test_comments_are_shown_with_their_evidence_and_why(client: TestClient) -> N
     assert "Written in he that the model does not read" in everything
 
 
+def test_a_rate_says_what_it_is_of_where_more_is_asked_for(client: TestClient) -> None:
+    fill(client, *(EVIL | {"id": f"e{n}"} for n in range(3)))
+    whole = '<b id="tagged">3 of 3</b> comments are tagged'
+    narrowed = "Lack of empathy, whatever else is asked for: "
+    assert whole in client.get("/comments?issue=lack_of_empathy").text
+    assert narrowed not in client.get("/comments?issue=lack_of_empathy").text
+    assert narrowed + whole in client.get("/comments?issue=lack_of_empathy&q=zebra").text
+
+
+def test_where_a_comment_came_from_is_shown_and_asked_for(client: TestClient) -> None:
+    fill(client, EVIL | {"channel": "<web>", "metadata": {"region": "north", "none": None}}, HEBREW)
+    html = client.get("/comments?where=metadata.region%3Dnorth").text
+    assert "channel &lt;web&gt; · region north" in html
+    assert html.count("<article") == 1
+    assert "only: metadata.region=north" in html
+
+
+def test_the_menu_keeps_the_days(client: TestClient) -> None:
+    fill(client, EVIL)
+    for path in ("/", "/heatmap", "/comments", "/emerging", "/all"):
+        html = client.get(f"{path}?from=2026-10-01&to=2026-10-09").text
+        assert '<a href="/heatmap?from=2026-10-01&amp;to=2026-10-09"' in html
+        assert '<a href="/drift"' in html
+
+
 def test_an_empty_form_shows_everything(client: TestClient) -> None:
     fill(client, EVIL)
     html = client.get("/comments?q=&touchpoint=&issue=&sentiment=&empathy=&from=&to=").text

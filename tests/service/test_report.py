@@ -19,6 +19,7 @@ from models.command import main
 from service.database import read
 from service.listing import Where
 from service.metrics.journey import Order
+from service.render import day
 from service.reports.gathering import Asked, gathered
 from service.reports.pdf import as_pdf
 from service.views.showing import rate_shown
@@ -202,6 +203,19 @@ def test_a_touchpoint_that_was_not_there_before_has_nothing_to_compare_with(clie
     alone = client.get("/report?touchpoint=kiosk").text
     assert "Nothing changed" not in alone
     assert "Too few comments" in alone
+
+
+def test_what_is_compared_is_named_with_its_days(filled: TestClient) -> None:
+    # Nobody said which days: the whole is shown, and the last four weeks are compared.
+    last = date.fromisoformat(filled.get("/v1/touchpoints").json()["total"]["to"]) - timedelta(days=1)
+    days = f"{day(last - timedelta(days=27))} to {day(last)}"
+    assert f"{days}, against as many days before" in filled.get("/report").text
+    assert f"{days}, against as many days before" in filled.get("/").text
+    assert re.search(rf"{days} (against|differs from) the 28 days before", filled.get("/report").text)
+
+
+def test_the_star_is_all_touchpoints(filled: TestClient) -> None:
+    assert filled.get("/report?touchpoint=*").text == filled.get("/report").text
 
 
 def test_one_touchpoint_alone(filled: TestClient) -> None:

@@ -118,12 +118,32 @@ def test_texts_are_found_as_they_are_now(filled: Engine, monkeypatch: pytest.Mon
         assert repository.select(conn, "another", Filters(q="bench"), 10).comments == []
 
 
+def test_each_word_is_looked_for_and_a_phrase_as_it_stands(
+    engine: Engine, make_record: Callable[..., CommentRecord], make_analysis: Callable[..., Analysis]
+) -> None:
+    with write(engine) as conn:
+        record = make_record(text="The driver was late, and nobody told me.")
+        repository.save(conn, record, make_analysis(), record.occurred_at)
+    asked = {
+        "late driver": 1,
+        "DRIVER  was": 1,
+        '"driver was"': 1,
+        '"late driver"': 0,
+        'nobody "was late"': 1,
+        "bus": 0,
+    }
+    with read(engine) as conn:
+        found = {q: len(repository.select(conn, "default", Filters(q=q), 10).comments) for q in asked}
+    assert found == asked
+
+
 def test_what_the_index_is_asked_for() -> None:
-    assert trigrams("Bench") == '"ben" AND "enc" AND "nch"'
-    assert trigrams('a"b') == '"a""b"'
-    assert trigrams("ed") is None
+    assert trigrams(["Bench"]) == '"ben" AND "enc" AND "nch"'
+    assert trigrams(['a"b']) == '"a""b"'
+    assert trigrams(["ed"]) is None
+    assert trigrams(["ed", "abcd"]) == '"abc" AND "bcd"'
     # Python makes two letters of the first one, and the index does not.
-    assert trigrams("İzmir") == '"zmi" AND "mir"'
+    assert trigrams(["İzmir"]) == '"zmi" AND "mir"'
 
 
 def test_any_days_add_up_to_the_same_by_months(filled: Engine) -> None:

@@ -152,6 +152,11 @@ def test_more_segments_than_are_shown(
     assert (answer["n"], len(answer["segments"]), answer["not_shown"]) == (53, 50, 3)
 
 
+def test_of_a_touchpoint_that_nobody_named(filled: TestClient) -> None:
+    answer = filled.get("/v1/segments?by=channel&touchpoint=nowhere")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_touchpoint")
+
+
 @pytest.mark.parametrize(
     "by", ["", "text", "metadata", "metadata.", 'metadata.a"b', "metadata.a\\b", "customer_id"]
 )

@@ -43,6 +43,7 @@ def test_our_own_run_files_are_within_them(file: Path) -> None:
         ("[loop]\nepochs = true", r"loop\.epochs"),
         ("loop = 3", "loop"),
         ('seed = "one"', "seed"),
+        ("seed = -1", "seed must be a whole number, 0 or more"),
         ("seed = ", "run.toml"),
         ("[loop]\nbatch_size = 0", r"run file run.toml: loop\.batch_size must be at least 1, not 0"),
         ("[loop]\nepochs = -1", r"loop\.epochs must be 0 or more, not -1"),
