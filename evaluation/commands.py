@@ -35,7 +35,7 @@ from evaluation.frozen import check_unseen, log, tell_of_corrections
 from evaluation.gold import LabelledComment, labelled_files, read_for_training, read_labelled, read_texts
 from evaluation.intervals import RESAMPLES
 from evaluation.predictions import Predictions, from_pipeline
-from evaluation.report import HEADLINE, System, build, headline_of, prepare, write
+from evaluation.report import HEADLINE, System, build, check_writable, headline_of, write
 from models.errors import ArtifactError, TaxonomyError
 from models.pipeline import Pipeline
 
@@ -80,12 +80,12 @@ def evaluate(
     seed: int,
 ) -> None:
     """Measure how good a model is, for whom, and against what."""
-    prepare(output)
     pipeline = models.load(model)
     if pipeline.taxonomy.categories:
         raise TaxonomyError(
             f"model {model}: its categories are a person's own: python -m evaluation.own_categories measures those"
         )
+    check_writable(output)
     files, known = labelled_files(train), read_texts(texts)
     comments = read_labelled(data, pipeline.taxonomy, known)
     check_unseen(comments, model, data.name)

@@ -114,8 +114,10 @@ def read_texts(paths: Iterable[Path]) -> dict[str, Asked]:
             try:
                 entry = _Field("line", json.loads(line))
                 texts[entry.get("id").string()] = (entry.get("text").string(), _question(entry))
-            except (_Unfit, ValueError, RecursionError) as error:
+            except _Unfit as error:
                 raise _refused(path, number, str(error)) from error
+            except (ValueError, RecursionError) as error:
+                raise _refused(path, number, "not JSON, or too deep") from error
     return texts
 
 

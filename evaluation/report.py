@@ -132,7 +132,7 @@ def build(
     }
 
 
-def prepare(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
     """Make the folder of a report, before what may take hours. Raises `InputError` (code "unwritable_file")."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

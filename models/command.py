@@ -64,10 +64,10 @@ class Commands(click.Group):
         except ListenwellError as error:
             raise WrongUse(f"{error.detail} [{error.code}]") from error
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             # As for our own: 1 would say that all was done and some items failed.
-            raise WrongUse("no room on the disk for what is written [storage_full]") from error
+            raise WrongUse(f"{error.filename or 'output'}: no room on the disk [storage_full]") from error
         except KeyboardInterrupt:
             # Not click's 1, which says that all was done and some items failed.
             click.echo("Stopped.", err=True)

@@ -10,6 +10,7 @@ spans "Agent was kind" and "nobody ever fixed my bill".
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html.entities import html5
 from itertools import islice
 
 MAX_SPAN = 300  # code points; longer clauses are cut at a comma or a blank
@@ -38,7 +39,7 @@ _CLAUSE_BREAK = re.compile(
 )
 _WORD = re.compile(r"\S++")
 # "&#39;", as forms that escape what they are given write an apostrophe: its semicolon ends no clause.
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});$", re.I)
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|(?P<name>[A-Za-z][A-Za-z0-9]{1,30}));$")
 _LONGEST_ENTITY = 33
 _LIST_NUMBER = re.compile(r"\d{1,2}(?=\.\s)")
 # "Although the room was small, the staff …": the contrast leads and a comma divides.
@@ -67,14 +68,15 @@ def sentences(text: str) -> list[Span]:
 
 
 def clauses(text: str) -> list[Span]:
-    """Split a text into clauses, in order; every word of the text that is no joining word is in one."""
+    """Split a text into clauses, in order; every word of the text that is no joining word and no number
+    of a list is in one."""
     found: list[Span] = []
     for sentence in sentences(text):
         for clause in _cut(text, sentence, _clause_breaks(text, sentence)):
             found.extend(_shorten(text, _trim(text, clause)))
     found = [span for span in found if span.end > span.start]
     # The number of an entry in a list is read with its words.
-    return [span for span in found[:-1] if not _numbers(text, span)] + found[-1:]
+    return [span for span in found if not _numbers(text, span)] or found[-1:]
 
 
 def _numbers(text: str, span: Span) -> bool:
@@ -111,7 +113,8 @@ def _clause_breaks(text: str, sentence: Span) -> Iterator[tuple[int, int]]:
 
 def _ends_entity(text: str, end: int) -> bool:
     """Whether the semicolon before `end` is that of an HTML character reference."""
-    return _ENTITY.search(text, max(0, end - _LONGEST_ENTITY), end) is not None
+    found = _ENTITY.search(text, max(0, end - _LONGEST_ENTITY), end)
+    return found is not None and (found["name"] is None or found["name"] + ";" in html5)
 
 
 def _has(words: int, text: str, start: int, end: int) -> bool:

@@ -26,7 +26,7 @@ from models.schema import Analysis, Comment, Mention
 
 _STORED = "listenwell_analysis"
 _FOLDER = "artifact"
-GROUPS = ("issues", "strengths")
+_SPANS = ("issues", "strengths")
 
 
 class Listenwell:
@@ -64,7 +64,7 @@ class Listenwell:
 
         A model of one's own categories writes `doc.spans["categories"]` in place of both.
         """
-        groups = ("categories",) if self.pipeline.taxonomy.categories else GROUPS
+        groups = ("categories",) if self.pipeline.taxonomy.categories else _SPANS
         for doc, analysis in zip(docs, analyses, strict=True):
             doc.user_data[_STORED] = analysis.to_dict()  # plain, so that it survives bytes and processes
             for group in groups:
@@ -77,12 +77,12 @@ class Listenwell:
         """
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.txt").write_text(self.model, encoding="utf-8")
         target = folder / _FOLDER
         if self.model == "weightless":
             shutil.rmtree(target, ignore_errors=True)
         else:
             _copy(DEFAULT if self.model == "default" else Path(self.model), target)
+        (folder / "model.txt").write_text(self.model, encoding="utf-8")
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Listenwell":
         """Load what `to_disk` saved. Raises `ArtifactError` if the model was altered meanwhile."""

@@ -1,4 +1,4 @@
-"""The SQL behind emerging themes: the comments that say something that no issue or strength covers."""
+"""The SQL behind emerging themes: the comments that say something that no label covers."""
 
 from typing import NamedTuple
 

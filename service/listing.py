@@ -17,7 +17,8 @@ MAX_QUERY = 200
 _MAX_KEY = 2**63
 _FIELD = re.compile(r'channel|language|metadata\.[^"\\\x00-\x1f]{1,64}')
 _MAX_VALUE = 1_000
-_WORDS = re.compile(r'"([^"]+)"|(\S+)')
+# In quotes as keyboards and phones write them; one that is not closed is none.
+_WORDS = re.compile(r'["“„”]([^"“„”]+)["“”]|([^\s"“„”]+)')
 
 
 def segment_field(parameter: str, field: str) -> str:

@@ -1,7 +1,7 @@
 """Every SQL statement on the sums of days and months: `apply` a change, read `totals` and `measures`."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
@@ -244,12 +244,23 @@ def _period(conn: Connection, grain: Grain) -> sa.ColumnElement[date]:
     return sa.type_coerce(start, sa.Date)
 
 
-def tag_measures(conn: Connection, tenant: str, from_day: date, to_day: date) -> list[Measure]:
-    """The daily counts of analysed comments, labels, their corrections and model versions, at all touchpoints."""
+def analyzed_at_least(conn: Connection, tenant: str, least: int, from_day: date, to_day: date) -> list[str]:
+    """The touchpoints (with the whole) that have so many analysed comments on these days, in alphabetical order."""
+    place = rollup.c.touchpoint
+    query = sa.select(place).where(rollup.c.measure == "analyzed", place.in_(_places(conn, tenant)))
+    found = _within(query, (tenant, None, from_day, to_day)).group_by(place)
+    return sorted(conn.scalars(found.having(sa.func.sum(rollup.c.value) >= least)))
+
+
+def tag_measures(
+    conn: Connection, tenant: str, places: Iterable[str], labels: Iterable[str], from_day: date, to_day: date
+) -> list[Measure]:
+    """The daily counts of analysed comments, of labels, their corrections and of model versions at some touchpoints."""
     name = rollup.c.measure
-    of_tags = sa.or_(name == "analyzed", *map(name.startswith, (LABEL, CORRECTED, MODEL)))
+    of_labels = [start + label for label in labels for start in (LABEL, CORRECTED)]
+    of_tags = name.in_(["analyzed", *of_labels]) | name.startswith(MODEL)
     query = sa.select(rollup.c.touchpoint, rollup.c.day, name, rollup.c.value)
-    query = query.where(of_tags, rollup.c.touchpoint.in_(_places(conn, tenant)))
+    query = query.where(of_tags, rollup.c.touchpoint.in_(list(places)))
     found = conn.execute(_within(query, (tenant, None, from_day, to_day)))
     return [Measure(*row) for row in found.all()]
 

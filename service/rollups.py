@@ -103,7 +103,7 @@ def _findings(analysis: Mapping[str, Any]) -> Counter[str]:
     counts[MODEL + analysis["model_version"]] = 1
     counts["no_content"] = int(analysis["no_content"])
     # Analyses that were stored before there were categories do not speak of any.
-    counts.update(LABEL + mention["id"] for group in GROUPS for mention in analysis.get(group, ()))
+    counts.update({LABEL + mention["id"] for group in GROUPS for mention in analysis.get(group, ())})
     if analysis["sentiment"] is not None and analysis["sentiment"]["label"] != "neutral":
         counts[f"sentiment_{analysis['sentiment']['label']}"] = 1
     return counts

@@ -24,15 +24,10 @@ def scores(counted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mentions(key: int, counted: Mapping[str, Any]) -> Iterator[Row]:
-    """A row for each issue, strength and category."""
-    for kind, group in KINDS:
-        for found in counted.get(group, ()):
-            yield {
-                "comment_key": key,
-                "label": found["id"],
-                "polarity": kind,
-                "probability": found["probability"],
-            }
+    """A row for each issue, strength and category; an id that is in two of them has one."""
+    kinds = {found["id"]: (kind, found) for kind, group in KINDS for found in counted.get(group, ())}
+    for id, (kind, found) in kinds.items():
+        yield {"comment_key": key, "label": id, "polarity": kind, "probability": found["probability"]}
 
 
 def places(key: int, record: CommentRecord, analysis: Mapping[str, Any]) -> Iterator[Row]:

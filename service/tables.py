@@ -6,7 +6,7 @@
     rollup                               daily sums per touchpoint, always equal to a recount of the above
     rollup_month                         the same by month, so that long periods are quick to add up
 
-Portable between SQLite and PostgreSQL, but for the index that finds words in texts (`service/text_search.py`).
+Portable between SQLite and PostgreSQL, but for the index that finds words in texts (migration 0010).
 """
 
 from datetime import UTC, datetime

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from models.taxonomy import Kind
 from service.listing import Filters, Where
 from service.rollups import WHOLE
 from service.search_repository import newest
@@ -24,6 +25,7 @@ def candidates(
     conn: Connection,
     tenant: str,
     touchpoint: str,
+    kind: Kind,
     label: str,
     days: Days,
     limit: int,
@@ -31,7 +33,8 @@ def candidates(
 ) -> list[Candidate]:
     """The newest of a touchpoint (or "*") on some days, of a segment or all, by when they were said."""
     columns = comment.c.key, mention.c.probability, sa.func.length(comment.c.text)
-    of_label = (mention.c.comment_key == comment.c.key) & (mention.c.label == label)
+    of = mention.c
+    of_label = (of.comment_key == comment.c.key) & (of.label == label) & (of.polarity == kind)
     newest_first = comment.c.occurred_at.desc(), comment.c.key.desc()
     if where is not None:
         source, wanted = comments_of(tenant, WHOLE, days, has_value(conn, where))
@@ -41,8 +44,7 @@ def candidates(
         query = sa.select(*columns).select_from(source.join(mention, of_label)).where(wanted)
         found = conn.execute(query.order_by(*newest_first).limit(limit))
     else:
-        kind = conn.scalar(sa.select(mention.c.polarity).where(mention.c.label == label).limit(1))
-        filters = Filters(touchpoint=touchpoint, from_=days[0], to=days[1]).labelled(kind or "issue", label)
+        filters = Filters(touchpoint=touchpoint, from_=days[0], to=days[1]).labelled(kind, label)
         keys = newest(conn, tenant, filters, limit)
         query = sa.select(*columns).join(mention, of_label).where(comment.c.key.in_(keys))
         found = conn.execute(query.order_by(*newest_first))

@@ -28,7 +28,7 @@ from evaluation.frozen import check_unseen, log, tell_of_corrections
 from evaluation.gold import LabelledComment, read_labelled, read_texts
 from evaluation.intervals import ENOUGH, LEVEL, RESAMPLES
 from evaluation.predictions import Predictions, from_pipeline
-from evaluation.report import prepare
+from evaluation.report import check_writable
 from models.errors import TaxonomyError
 from models.loading import facts_of
 from models.pipeline import Pipeline
@@ -52,10 +52,10 @@ def compare(
     a: str, b: str, data: Path, texts: tuple[Path, ...], output: Path | None, as_json: bool, seed: int
 ) -> None:
     """Compare the model B with the model A: folders, "default" or "weightless"."""
-    if output is not None:
-        prepare(output)
     pipelines = (models.load(a), models.load(b))
     _check(*pipelines)
+    if output is not None:
+        check_writable(output)
     comments = read_labelled(data, pipelines[0].taxonomy, read_texts(texts))
     for name in (a, b):
         check_unseen(comments, name, data.name)

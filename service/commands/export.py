@@ -11,7 +11,7 @@ from service.commands.given import output_stream, read_settings, store, tenant_o
 from service.exports import comments as comment_table
 from service.exports import metrics as metric_table
 from service.exports.tables import ENCODERS, Column, Format, Row
-from service.listing import Filters, segment_field
+from service.listing import Filters, Where, segment_field
 from service.metrics import Grain, Rules
 from service.promotion.choice import choice
 from service.remote import file_name
@@ -77,6 +77,9 @@ def metrics(
 @click.option("--issue", metavar="ID", help="Comments with this issue.")
 @click.option("--strength", metavar="ID", help="Comments with this strength.")
 @click.option("--category", metavar="ID", help="Comments with this category of one's own.")
+@click.option(
+    "--where", metavar="FIELD=VALUE", help="Only comments like channel=phone or metadata.region=north."
+)
 @tenant_option
 def comments(
     output: str,
@@ -87,6 +90,7 @@ def comments(
     issue: str | None,
     strength: str | None,
     category: str | None,
+    where: str | None,
     tenant: str,
 ) -> None:
     """Write every comment, a row for each of its labels."""
@@ -101,6 +105,7 @@ def comments(
             category=label("category", category, taxonomy),
             from_=from_day,
             to=to_day,
+            where=Where.of("--where", where),
         )
         _write(output, format, comment_table.COLUMNS, comment_table.rows(engine, tenant, filters))
 

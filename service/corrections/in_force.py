@@ -67,7 +67,8 @@ def _put(
         for group in labels.values():
             group.pop(id, None)
     for one in said["add"]:
-        group = labels[one["group"]]
+        # An id that is a category's in one taxonomy may be an issue's in another: it counts once, as the model has it.
+        group = next((of for of in labels.values() if one["id"] in of), labels[one["group"]])
         # Who takes back a "no" means the words that the model found, whose `own` they are.
         before = group.get(one["id"]) or own.get(one["id"]) or {"evidence": []}
         group[one["id"]] = {

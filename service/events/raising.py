@@ -25,7 +25,8 @@ QUIET = timedelta(days=WATCHED)
 
 
 def raise_alerts(engine: Engine, settings: Settings, today: date | None = None) -> int:
-    """Tell of the alerts in force on the evening before `today` (by the database's clock) that are news.
+    """Tell of the alerts in force that are news: on the evening before `today`, or if that is not said as `/v1/alerts`
+    has them.
 
     How many there were. Raises `ArtifactError` where the model in force cannot be read about.
     """
@@ -36,12 +37,12 @@ def raise_alerts(engine: Engine, settings: Settings, today: date | None = None) 
         return 0
     model = choice(engine, settings).about()
     rules = Rules.of(settings, model.taxonomy, model.version, model.calibration.errors)
-    return sum(_raise(engine, tenant, rules, day) for tenant in tenants)
+    return sum(_raise(engine, tenant, rules, day, today) for tenant in tenants)
 
 
-def _raise(engine: Engine, tenant: str, rules: Rules, day: date) -> int:
+def _raise(engine: Engine, tenant: str, rules: Rules, day: date, until: date | None) -> int:
     with read(engine) as conn:
-        found = alerts(conn, tenant, rules, day)["alerts"]
+        found = alerts(conn, tenant, rules, until)["alerts"]
     by_name = {(one["touchpoint"], one["label"], one["direction"]): one for one in found}
     with write(engine) as conn:
         alert_repository.forget(conn, tenant, day - QUIET)

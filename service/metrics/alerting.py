@@ -5,6 +5,7 @@ with read(engine) as conn:
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -15,17 +16,17 @@ from sqlalchemy.engine import Connection
 
 from service.metrics.sums import Rules
 from service.metrics.values import rounded
-from service.rollup_repository import last_day, tag_measures
+from service.rollup_repository import Measure, analyzed_at_least, last_day, tag_measures
 from service.rollups import CORRECTED, LABEL, MODEL
-from service.statistics.changes import DAYS, Change, changes, judged
+from service.statistics.changes import DAYS, MIN_COMMENTS, WEEK, Change, changes, judged
 
 Days = dict[str, dict[str, list[int]]]
 
 
 @dataclass(frozen=True)
 class Watch:
-    """The alerts as of the evening before `until`, of how many rates, and the touchpoints at which there was enough to
-    go by for any."""
+    """The alerts as of the evening before `until`, of how many rates of touchpoints that had comments enough in the
+    last week, and the touchpoints at which there was enough to go by for any."""
 
     until: date
     alerts: list[dict[str, Any]]
@@ -53,14 +54,17 @@ def lately(conn: Connection, tenant: str, rules: Rules, to_day: date | None = No
 def watch(conn: Connection, tenant: str, rules: Rules, until: date) -> Watch:
     """All rates of the model's tags that are no longer what they were on the day before `until`, the surest first.
 
-    Of its own tags: people who correct the comments of some days only change no rate.
+    Of its own tags: people who correct the comments of some days only change no rate. Touchpoints with too few comments
+    in the last week for anything to be said are not looked at.
 
     Days on which any other model version tagged comments are left out: after a change of model the alerts wait
     until there is a baseline again, which a rescore gives at once.
     """
     first = until - timedelta(days=DAYS)
-    by_place = _by_day(conn, tenant, first, until)
-    watched = [(place, kind, label) for place in sorted(by_place) for kind, label in rules.labels]
+    places = analyzed_at_least(conn, tenant, MIN_COMMENTS, until - timedelta(days=WEEK), until)
+    labels = [label for _, label in rules.labels]
+    by_place = _by_day(tag_measures(conn, tenant, places, labels, first, until), first)
+    watched = [(place, kind, label) for place in places for kind, label in rules.labels]
     nothing = [0] * DAYS
     counts, comments = np.zeros((len(watched), DAYS)), np.zeros((len(watched), DAYS))
     for row, (place, _, label) in enumerate(watched):
@@ -80,9 +84,9 @@ def watch(conn: Connection, tenant: str, rules: Rules, until: date) -> Watch:
     )
 
 
-def _by_day(conn: Connection, tenant: str, first: date, until: date) -> Days:
+def _by_day(measures: Iterable[Measure], first: date) -> Days:
     found: Days = defaultdict(lambda: defaultdict(lambda: [0] * DAYS))
-    for place, day, measure, value in tag_measures(conn, tenant, first, until):
+    for place, day, measure, value in measures:
         found[place][measure][(day - first).days] = value
     return found
 

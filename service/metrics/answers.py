@@ -60,7 +60,8 @@ class Alert(BaseModel):
 
 
 class AlertsOut(BaseModel):
-    """All alerts in force on the day before `until`, the surest first, of `watched` rates."""
+    """All alerts in force on the day before `until`, the surest first, of `watched` rates: those of touchpoints with 30
+    analysed comments in the last week."""
 
     until: date
     watched: int

@@ -1,4 +1,4 @@
-"""What customers talk of that no issue or strength covers, and whether it grows: candidates for the taxonomy.
+"""What customers talk of that no label covers, and whether it grows: candidates for the taxonomy.
 
 with read(engine) as conn:
     emerging(conn, "default", "*", Period(date(2026, 10, 24), date(2026, 11, 21)))

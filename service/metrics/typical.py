@@ -1,7 +1,7 @@
 """The comments that stand for a label: the most typical, not the most extreme.
 
 with read(engine) as conn:
-    typical(conn, "default", "support.phone", "poor_communication")
+    typical(conn, "default", "support.phone", "issue", "poor_communication")
 
 Of the newest `NEWEST` comments with the label those are looked at whose length is near the median length of all of
 them (a half to twice as long), since very short ones say nothing and very long ones say all; of these the one that
@@ -14,6 +14,7 @@ from statistics import median
 
 from sqlalchemy.engine import Connection
 
+from models.taxonomy import Kind
 from service import repository
 from service.listing import Where
 from service.records import StoredComment
@@ -27,12 +28,13 @@ def typical(
     conn: Connection,
     tenant: str,
     touchpoint: str,
+    kind: Kind,
     label: str,
     days: Days = (None, None),
     where: Where | None = None,
 ) -> StoredComment | None:
     """One comment that stands for a label at a touchpoint (or "*"); None where no comment has it."""
-    found = candidates(conn, tenant, touchpoint, label, days, NEWEST, where)
+    found = candidates(conn, tenant, touchpoint, kind, label, days, NEWEST, where)
     chosen = most_typical(found)
     return next(iter(repository.of_keys(conn, [chosen.key])), None) if chosen else None
 

@@ -116,7 +116,7 @@ def _sides(
         metrics,
         taxonomy,
         {},
-        lambda label: typical(conn, tenant, place, label, asked.days, asked.where),
+        lambda kind, label: typical(conn, tenant, place, kind, label, asked.days, asked.where),
         verbatims=_VERBATIMS,
         longest=_LONGEST,
     )

@@ -70,7 +70,10 @@ def _story(parts: Parts, who: Caller, id: str, range: Range) -> HTMLResponse:
         m["series"] = series(conn, who.tenant, id, parts.rules, grain, from_day=from_day, to_day=to_day)
         found = lately(conn, who.tenant, parts.rules, to_day)
         sides = story.sides(
-            m, taxonomy, kept, lambda label: typical(conn, who.tenant, id, label, (from_day, to_day))
+            m,
+            taxonomy,
+            kept,
+            lambda kind, label: typical(conn, who.tenant, id, kind, label, (from_day, to_day)),
         )
         presets = presets_of(conn, who.tenant)
     return render(
@@ -116,6 +119,7 @@ def _drivers(parts: Parts, who: Caller, id: str, wanted: Scored) -> HTMLResponse
         title=dict(_SCORES)[wanted.metric],
         name=place_name(id, taxonomy),
         back=story_address(id, **days_kept(wanted)),
+        kept=days_kept(wanted),
         rules=parts.rules,
         who=who,
     )

@@ -5,8 +5,20 @@ adjusted_rate(30, 100, {"tp": 45, "fn": 5, "fp": 10, "tn": 90})  →  Estimate(v
 
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
+from typing import NamedTuple
 
-from service.statistics.estimate import Z_ONE_SIDED, Estimate, Z
+from service.statistics.estimate import Estimate, Z
+
+_SURELY = NormalDist().inv_cdf(0.999)
+
+
+class _Uncut(NamedTuple):
+    """A rate as it comes out, wherever it lies: the value, the centre of its interval and a standard error."""
+
+    value: float
+    centre: float
+    error: float
 
 
 def adjusted_rate(positives: int, n: int, errors: Mapping[str, int]) -> Estimate | None:
@@ -14,28 +26,31 @@ def adjusted_rate(positives: int, n: int, errors: Mapping[str, int]) -> Estimate
 
     `errors` are its counts `tp`, `fp`, `fn`, `tn` on comments labelled by hand. The value corrects the share
     for sensitivity and specificity (Rogan & Gladen 1978), cut to 0..1; the interval has the pseudo-counts and
-    the shift of Lang & Reiczigel 2014 (Preventive Veterinary Medicine 113). It holds where the tagger errs
-    here as it did there. None if `errors` do not show, at 95%, that the tagger does better than chance.
-    """
-    found = _uncut(positives, n, errors)
-    return found and found.within(0, 1)
-
-
-def may_hold(positives: int, n: int, errors: Mapping[str, int]) -> bool:
-    """Whether any rate from 0 to 1 could have had so few, or so many, of n >= 1 tagged, at 95 % on the side that it is.
-
-    If not, the tagger does not err here as it did where it was measured, and a rate by `errors`, cut to 0 or 1, would
-    look like certainty. Only where `adjusted_rate` gives one.
+    the shift of Lang & Reiczigel 2014 (Preventive Veterinary Medicine 113). Where its centre lies beyond 0 or 1, the
+    interval is that of a centre just there, or it would shrink to nothing the worse the card fits. It holds where the
+    tagger errs here as it did there. None if `errors` do not show, at 95%, that the tagger does better than chance.
     """
     found = _uncut(positives, n, errors)
     if found is None:
+        return None
+    centre, half = min(max(found.centre, 0.0), 1.0), Z * found.error
+    # Value and interval are different estimators: on very few labelled comments the one may lie beside the other.
+    low, high = min(centre - half, found.value), max(centre + half, found.value)
+    return Estimate(found.value, low, high).within(0, 1)
+
+
+def may_hold(positives: int, n: int, errors: Mapping[str, int]) -> bool:
+    """Whether any rate from 0 to 1 could have had so few, or so many, of n >= 1 tagged (at 99.9 %, for cells are many).
+
+    If not, the tagger surely does not err here as it did where it was measured. True where there is no `adjusted_rate`.
+    """
+    found = _uncut(positives, n, errors)
+    if found is None or 0 <= found.value <= 1:
         return True
-    # From the ends of two sides, 2.5 % each, to the one end of 5 %.
-    nearer = (found.high - found.low) / 2 * (1 - Z_ONE_SIDED / Z)
-    return found.high - nearer > 0 and found.low + nearer < 1
+    return found.centre + _SURELY * found.error > 0 and found.centre - _SURELY * found.error < 1
 
 
-def _uncut(positives: int, n: int, errors: Mapping[str, int]) -> Estimate | None:
+def _uncut(positives: int, n: int, errors: Mapping[str, int]) -> _Uncut | None:
     diseased, healthy = errors["tp"] + errors["fn"], errors["tn"] + errors["fp"]
     if not diseased or not healthy:
         return None
@@ -50,6 +65,4 @@ def _uncut(positives: int, n: int, errors: Mapping[str, int]) -> Estimate | None
     true = (seen + sp - 1) / youden
     variance = seen * (1 - seen) / (n + Z**2) + true**2 * se_variance + (1 - true) ** 2 * sp_variance
     centre = true + 2 * Z**2 * (true * se_variance - (1 - true) * sp_variance)
-    half = Z * math.sqrt(variance) / youden
-    # Value and interval are different estimators: on very few labelled comments the one may lie beside the other.
-    return Estimate(value, min(centre - half, value), max(centre + half, value))
+    return _Uncut(value, centre, math.sqrt(variance) / youden)

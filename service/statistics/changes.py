@@ -31,7 +31,7 @@ MIN_RELATIVE_CHANGE = 0.25
 FALSE_ALERTS = 0.01
 """Of the alerts of a day, the share that chance may make; `tests.simulations.alerts` says what comes of it."""
 _SMOOTHING = 0.2
-_WEEK = 7
+WEEK = 7
 _MIN_EXPECTED = 5.0
 
 
@@ -66,18 +66,18 @@ def changes(counts: Floats, comments: Floats, weekdays: NDArray[np.int64]) -> li
     scatter = _scatter(scores, valid)[:, None]
     days = valid[:, :BASELINE].sum(1)
     rows = judged(comments)
-    observed, expected, n = (part[:, -_WEEK:].sum(1) for part in (counts, comments * usual, comments))
+    observed, expected, n = (part[:, -WEEK:].sum(1) for part in (counts, comments * usual, comments))
     # The baseline's own error: by its days, and by its comments where there are many more of them now than then.
     days_of_it, n_of_it = np.maximum(days, 1), np.maximum(comments[:, :BASELINE].sum(1), 1)
     a_day = comments[:, BASELINE:].sum(1) / WATCHED
     by_week = _week_score(observed, expected, scatter[:, 0]) / np.sqrt(
-        1 + np.maximum(_WEEK / days_of_it, n / n_of_it)
+        1 + np.maximum(WEEK / days_of_it, n / n_of_it)
     )
     by_day = _ewma(scores[:, BASELINE:] / scatter) / np.sqrt(
         _SMOOTHING / (2 - _SMOOTHING) + np.maximum(1 / days_of_it, a_day / n_of_it)
     )
     # The average of days on which hardly anything is expected is not nearly normal.
-    by_day = np.where(expected >= _MIN_EXPECTED * _WEEK, by_day, 0.0)
+    by_day = np.where(expected >= _MIN_EXPECTED * WEEK, by_day, 0.0)
     furthest = np.where(np.abs(by_day) > np.abs(by_week), by_day, by_week)
     ps = [_p(float(furthest[row]), int(days[row])) for row in rows]
     found = [
@@ -90,7 +90,7 @@ def changes(counts: Floats, comments: Floats, weekdays: NDArray[np.int64]) -> li
 
 def judged(comments: Floats) -> list[int]:
     """The series, rows of `comments` (series, DAYS), that have enough to go by."""
-    days, n = (comments[:, :BASELINE] > 0).sum(1), comments[:, -_WEEK:].sum(1)
+    days, n = (comments[:, :BASELINE] > 0).sum(1), comments[:, -WEEK:].sum(1)
     rows: list[int] = np.flatnonzero((days >= MIN_BASELINE) & (n >= MIN_COMMENTS)).tolist()
     return rows
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 Z = NormalDist().inv_cdf(0.975)
-Z_ONE_SIDED = NormalDist().inv_cdf(0.95)
 
 
 @dataclass(frozen=True, slots=True)

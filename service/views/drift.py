@@ -63,7 +63,7 @@ def source_name(source: str | None, by: str, taxonomy: Taxonomy) -> str:
 
 def _what(alarm: Mapping[str, Any], taxonomy: Taxonomy) -> str | None:
     what: str | None = alarm["what"]
-    return label_name(what, taxonomy) if what in taxonomy.by_id else what
+    return label_name(what, taxonomy) if what in taxonomy.kinds else what
 
 
 def _excerpts(conn: Connection, tenant: str, ids: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """What `/comments` shows of each comment: its words with the evidence marked, and why each label is there."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,9 +48,12 @@ def _label(
 
 
 def _fields(record: CommentRecord) -> Iterator[tuple[str, str]]:
-    """What was sent beside the text that comments can be parted by."""
-    sent = {"channel": record.channel, "language": record.language, **record.metadata}
-    yield from ((name, str(value)) for name, value in sent.items() if value not in (None, ""))
+    """What was sent beside the text, written as `where` takes it."""
+    fields = {f"metadata.{name}": value for name, value in record.metadata.items()}
+    sent = {"channel": record.channel, "language": record.language, **fields}
+    for name, value in sent.items():
+        if value not in (None, ""):
+            yield name, value if isinstance(value, str) else json.dumps(value)
 
 
 def _state(analysis: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from models import Taxonomy
+from models.taxonomy import Kind
 from service.charts import Ranged, Scale, places, trend
 from service.highlight import evidence_of, excerpt, label_name, marked
 from service.metrics import Grain
@@ -92,7 +93,7 @@ def sides(
     metrics: Mapping[str, Any],
     taxonomy: Taxonomy,
     kept: Mapping[str, str],
-    spoken: Callable[[str], StoredComment | None],
+    spoken: Callable[[Kind, str], StoredComment | None],
     *,
     verbatims: int = 3,
     longest: int | None = None,
@@ -121,7 +122,7 @@ def sides(
                 "rates": seen,
                 "absent": [label_name(one["id"], taxonomy) for one in rates if not one["count"]],
                 "verbatims": [
-                    _verbatim(one, spoken(one["id"]), taxonomy, longest) for one in seen[:verbatims]
+                    _verbatim(one, spoken(kind, one["id"]), taxonomy, longest) for one in seen[:verbatims]
                 ],
             }
         )

@@ -31,8 +31,12 @@ def quotes(text: str) -> list[str]:
         ("1. Clean room.\n2. Fast delivery.\n10. No towels", ["Clean room", "Fast delivery", "No towels"]),
         ("I give it 8. Good food.", ["I give it 8", "Good food"]),
         ("Good food. 8.", ["Good food", "8"]),
+        ("They are great. 10.\n", ["They are great"]),
+        ("How likely are you? 10. Great service.", ["How likely are you", "Great service"]),
+        ("1. 2. 3. ", ["3"]),
         ("8", ["8"]),
         ("It wasn&#39;t ready and I don&#x27;t mind", ["It wasn&#39;t ready and I don&#x27;t mind"]),
+        ("Nice food&drinks; the staff was rude", ["Nice food&drinks", "the staff was rude"]),
         ("Fish &amp; chips were fine; nobody smiled", ["Fish &amp; chips were fine", "nobody smiled"]),
         (
             "The staff were kind, and the ward was clean, so I slept very well",

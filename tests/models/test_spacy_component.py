@@ -87,15 +87,21 @@ def test_no_file_of_an_earlier_model_stays(
     assert spacy.load(saved)(BILL)._.analysis.model_version == "weightless-1"
 
 
-def test_a_model_that_is_gone_takes_no_saved_one_along(tiny_artifact: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_gone_takes_no_saved_one_along(
+    nlp: "spacy.Language", tiny_artifact: Path, tmp_path: Path
+) -> None:
     moved, saved = tmp_path / "here", tmp_path / "saved"
     shutil.copytree(tiny_artifact, moved)
-    nlp = of_model(moved)
-    nlp.to_disk(saved)
+    of_model(moved).to_disk(saved)
+    other = of_model(moved)
     moved.rename(tmp_path / "there")
     with pytest.raises(models.ArtifactError):
-        nlp.to_disk(saved)
+        other.to_disk(saved)
     assert spacy.load(saved)(BILL)._.analysis.model_version == models.load(tiny_artifact).version
+    nlp.to_disk(saved)
+    with pytest.raises(models.ArtifactError):
+        other.to_disk(saved)
+    assert spacy.load(saved)(BILL)._.analysis.model_version == "weightless-1"
 
 
 def test_a_question_of_ones_own_stays(nlp: "spacy.Language") -> None:

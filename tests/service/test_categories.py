@@ -14,7 +14,9 @@ from starlette.testclient import TestClient
 
 import models
 from models import taxonomy
+from service import repository, save_repository
 from service.app import create_app
+from service.corrections.in_force import in_force
 from service.database import alembic_config, migrate, read, write
 from service.metrics import Rules
 from service.metrics.alerting import alerts
@@ -120,6 +122,25 @@ def test_what_people_say_counts(shop: TestClient) -> None:
     assert _counts(shop) == {"parking": 9, "food": 28}
     with read(engine) as conn:
         assert_exact(conn)
+
+
+def test_an_id_that_was_an_issue_before_counts_once(shop: TestClient) -> None:
+    """A person said so of a model of themes that had an issue of this name."""
+    engine = _engine(shop)
+    issue = {"id": "food", "theme": "food", "evidence": [], "group": "issues"}
+    for id, there in (("c2", True), ("c1", False)):
+        with write(engine) as conn:
+            stored = repository.locked(conn, "default", id)
+            assert stored is not None
+            found = in_force(stored.analysis, [{"labels": {"add": [issue], "remove": []}}])
+            assert len(found["categories"]) == there
+            # As it stands in stores from before categories counted: in both.
+            both = found | {"issues": [{**issue, "probability": 1.0, "by": "person"}]}
+            for corrected in (both, found):
+                save_repository.put_corrected(conn, stored, corrected)
+                stored = repository.locked(conn, "default", id)
+                assert stored is not None
+        assert _counts(shop)["food"] == 30 + (not there)
 
 
 def test_segments_differences_and_drivers(shop: TestClient) -> None:

@@ -137,8 +137,8 @@ def test_a_typical_comment_is_of_its_touchpoint_and_days(engine: Engine, keep: C
     keep(1, "shop", 2, text="Of the shop.", issues=["unresolved_issue"])
     keep(1, "order", 1, text="Of an order.", issues=["unresolved_issue"])
     with read(engine) as conn:
-        of_shop = typical(conn, "default", "shop", "unresolved_issue", (date(2026, 11, 1), None))
-        none = typical(conn, "default", "shop", "poor_communication")
+        of_shop = typical(conn, "default", "shop", "issue", "unresolved_issue", (date(2026, 11, 1), None))
+        none = typical(conn, "default", "shop", "issue", "poor_communication")
     assert of_shop is not None
     assert of_shop.record.text == "Of the shop."
     assert none is None
@@ -151,7 +151,7 @@ def test_the_newest_are_those_said_last_and_not_those_stored_last(
     keep(60, "shop", 900, text="It was old.", issues=["unresolved_issue"])
     with read(engine) as conn:
         found = [
-            typical(conn, "default", place, "unresolved_issue", where=where)
+            typical(conn, "default", place, "issue", "unresolved_issue", where=where)
             for place in ("shop", "*")
             for where in (None, Where("channel", "web"))
         ]

@@ -140,9 +140,17 @@ def test_a_rate_says_what_it_is_of_where_more_is_asked_for(client: TestClient) -
 
 
 def test_where_a_comment_came_from_is_shown_and_asked_for(client: TestClient) -> None:
-    fill(client, EVIL | {"channel": "<web>", "metadata": {"region": "north", "none": None}}, HEBREW)
+    fill(
+        client,
+        EVIL | {"channel": "<web>", "metadata": {"region": "north", "none": None, "vip": True}},
+        HEBREW,
+    )
     html = client.get("/comments?where=metadata.region%3Dnorth").text
-    assert "channel &lt;web&gt; · region north" in html
+    assert ">channel &lt;web&gt;</a> · <a" in html
+    assert ">region north</a>" in html
+    assert ">vip true</a>" in html
+    assert "where=metadata.vip%3Dtrue" in html
+    assert client.get("/comments?where=metadata.vip%3Dtrue").text.count("<article") == 1
     assert html.count("<article") == 1
     assert "only: metadata.region=north" in html
 

@@ -131,6 +131,10 @@ def test_each_word_is_looked_for_and_a_phrase_as_it_stands(
         '"late driver"': 0,
         'nobody "was late"': 1,
         "bus": 0,
+        '"late the': 1,
+        "“was late”": 1,
+        "“late driver”": 0,
+        '""': 1,
     }
     with read(engine) as conn:
         found = {q: len(repository.select(conn, "default", Filters(q=q), 10).comments) for q in asked}

@@ -1,7 +1,7 @@
 """Categories of one's own count as issues and strengths do: rows to filter by, and sums of days and months."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -37,9 +37,7 @@ Key = tuple[str, str, str, date]
 
 
 def upgrade() -> None:
-    """Count them. It reads every analysis once."""
-    for row, _, found in _with_categories():
-        op.get_bind().execute(MENTION.insert(), [_mention(row.key, one) for one in found])
+    """Count them. It reads once every analysis that may have some."""
     _count(1)
 
 
@@ -52,12 +50,22 @@ def downgrade() -> None:
 def _count(sign: int) -> None:
     days: Counter[Key] = Counter()
     months: Counter[Key] = Counter()
-    for row, places, found in _with_categories():
-        if row.status == "analyzed" or row.corrected:
-            day = _day(row.occurred_at)
-            for names in ((row.tenant, place, f"label:{one['id']}") for place in places for one in found):
-                days[(*names, day)] += sign
-                months[(*names, day.replace(day=1))] += sign
+    for rows in _chunks():
+        places, others = _places(rows), _others(rows)
+        for row in rows:
+            # An id that an issue has as well counts already.
+            found = [
+                one for one in _in_force(row).get("categories", ()) if (row.key, one["id"]) not in others
+            ]
+            if sign > 0 and found:
+                op.get_bind().execute(MENTION.insert(), [_mention(row.key, one) for one in found])
+            if row.status == "analyzed" or row.corrected:
+                day = _day(row.occurred_at)
+                for place in ["*", *places[row.key]]:
+                    for one in found:
+                        names = row.tenant, place, f"label:{one['id']}"
+                        days[(*names, day)] += sign
+                        months[(*names, day.replace(day=1))] += sign
     for (table, moment), sums in zip(TABLES, (days, months), strict=True):
         for key, value in sorted(sums.items()):
             _add(table, dict(zip((*NAMES, moment), key, strict=True)), value)
@@ -72,18 +80,38 @@ def _add(table: Any, key: dict[str, Any], value: int) -> None:
     bind.execute(table.delete().where(there, table.c.value == 0))
 
 
-def _with_categories() -> Iterator[tuple[Any, list[str], list[dict[str, Any]]]]:
-    """Comments that have any in force, with where they count."""
+def _chunks() -> Iterator[Sequence[Any]]:
+    """Comments whose analysis, or what is in force in its place, may hold a category."""
     bind, last = op.get_bind(), -1
     columns = COMMENT.c.key, COMMENT.c.tenant, COMMENT.c.occurred_at
     asked = sa.select(*columns, ANALYSIS.c.status, ANALYSIS.c.body, ANALYSIS.c.corrected)
     asked = asked.join_from(COMMENT, ANALYSIS, ANALYSIS.c.comment_key == COMMENT.c.key)
+    # As the JSON is written: stores that never had any are gone through without being parsed.
+    body = sa.cast(sa.type_coerce(ANALYSIS.c.body, sa.Text), sa.Text)
+    asked = asked.where(body.like('%"categories":%[%{%') | ANALYSIS.c.corrected.is_not(None))
     while rows := bind.execute(asked.where(COMMENT.c.key > last).order_by(COMMENT.c.key).limit(CHUNK)).all():
-        for row in rows:
-            if found := (row.corrected or row.body).get("categories", ()):
-                own = sa.select(PLACE.c.touchpoint).where(PLACE.c.comment_key == row.key)
-                yield row, ["*", *bind.scalars(own)], found
+        yield rows
         last = rows[-1].key
+
+
+def _places(rows: Sequence[Any]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {row.key: [] for row in rows}
+    asked = sa.select(PLACE.c.comment_key, PLACE.c.touchpoint).where(PLACE.c.comment_key.in_(list(found)))
+    for key, place in op.get_bind().execute(asked):
+        found[key].append(place)
+    return found
+
+
+def _others(rows: Sequence[Any]) -> set[tuple[int, str]]:
+    """Comments and ids of the labels that are no categories."""
+    asked = sa.select(MENTION.c.comment_key, MENTION.c.label).where(MENTION.c.polarity != KIND)
+    found = op.get_bind().execute(asked.where(MENTION.c.comment_key.in_([row.key for row in rows])))
+    return {(key, label) for key, label in found}
+
+
+def _in_force(row: Any) -> dict[str, Any]:
+    found: dict[str, Any] = row.corrected or row.body
+    return found
 
 
 def _mention(key: int, found: dict[str, Any]) -> dict[str, Any]:
