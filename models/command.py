@@ -7,8 +7,10 @@ Ctrl-C.
 
 import errno
 import gc
+import os
 import signal
 import sys
+from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 
 import click
@@ -60,12 +62,15 @@ class Commands(click.Group):
         """Run the subcommand; our own errors become one line and exit status 2, Ctrl-C becomes 130."""
         gc.set_threshold(_OBJECTS)
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            click.echo(nl=False)  # flushes here, where it can still be told that there is no room
+            return result
         except ListenwellError as error:
             raise WrongUse(f"{error.detail} [{error.code}]") from error
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
+            _give_up_output()
             # As for our own: 1 would say that all was done and some items failed.
             raise WrongUse(f"{error.filename or 'output'}: no room on the disk [storage_full]") from error
         except KeyboardInterrupt:
@@ -100,6 +105,12 @@ class LabelsCommands(Commands):
 @click.command("labels", cls=LabelsCommands)
 def of_labels() -> None:
     """Take people's labels out, bring labels in, and look for wrong ones."""
+
+
+def _give_up_output() -> None:
+    """What is still to be written has no room either; Python would try once more at its end, and change the status."""
+    with suppress(OSError, ValueError):  # a standard output of tests has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _registered(group: str) -> dict[str, EntryPoint]:

@@ -165,7 +165,10 @@ def _label(name: str, tagged: Any, count: pd.DataFrame, errors: Mapping[str, int
 
 
 def _corrected(tagged: Any, n: Any, errors: Mapping[str, int]) -> tuple[Any, Any, Any] | None:
-    """Rogan & Gladen 1978, with the interval of Lang & Reiczigel 2014; None where the tagger may be chance."""
+    """Rogan & Gladen 1978, with the interval of Lang & Reiczigel 2014 about a centre from 0 to 1.
+
+    None where the tagger may be chance.
+    """
     ill, well = errors["tp"] + errors["fn"], errors["tn"] + errors["fp"]
     if not ill or not well:
         return None
@@ -178,8 +181,13 @@ def _corrected(tagged: Any, n: Any, errors: Mapping[str, int]) -> tuple[Any, Any
     true = (seen + sp - 1) / (se + sp - 1)
     shift = 2 * Z**2 * (true * of_se - (1 - true) * of_sp)
     spread = seen * (1 - seen) / (n + Z**2) + true**2 * of_se + (1 - true) ** 2 * of_sp
-    half = Z * np.sqrt(spread) / (se + sp - 1)
-    return value, np.minimum(true + shift - half, value), np.maximum(true + shift + half, value)
+    error = np.sqrt(spread) / (se + sp - 1)
+    centre = true + shift
+    # At 99.9 % neither none nor all of them can be so: the card is not true here.
+    hidden = (value < 0) & (centre + 3.0902 * error <= 0) | (value > 1) & (centre - 3.0902 * error >= 1)
+    nearest = centre.clip(0, 1)
+    ends = np.minimum(nearest - Z * error, value), np.maximum(nearest + Z * error, value)
+    return value.mask(hidden), ends[0].mask(hidden), ends[1].mask(hidden)
 
 
 def _interval(

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from models.taxonomy import Taxonomy
 from service.listing import Where
 from service.metrics.comparison import compared
-from service.metrics.sums import Rules
+from service.metrics.sums import Rules, is_better
 from service.metrics.touchpoints import overview
 from service.rollup_repository import first_days, two_spans
 from service.rollups import WHOLE
@@ -26,7 +26,6 @@ Pairs = Mapping[str, tuple[Counter[str], Counter[str]]]
 """The sums of each touchpoint now and before."""
 PERIOD_DAYS = 28
 """What is compared with as many days before where nobody says which days: whole weeks, so that weekdays cancel."""
-_WORSE_WHEN_MORE = ("effort", "issues")
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,11 @@ def period_of(from_day: date | None, to_day: date | None, last: str | None) -> P
 
 def _changes(pairs: Pairs, rules: Rules) -> dict[str, list[dict[str, Any]]]:
     return {
-        place: [one | {"better": _is_better(one)} for one in found if one["real"]]
+        place: [
+            one | {"better": is_better(one["metric"], more=one["difference"] > 0)}
+            for one in found
+            if one["real"]
+        ]
         for place, found in compared(pairs, rules).items()
     }
 
@@ -143,13 +146,6 @@ def _pairs(conn: Connection, tenant: str, where: Where | None, period: Period) -
         for one in totals_where(conn, tenant, where, days):
             pairs.setdefault(one.touchpoint, (Counter(), Counter()))[place][one.measure] += one.value
     return pairs
-
-
-def _is_better(change: Mapping[str, Any]) -> bool | None:
-    if change["metric"] == "categories":
-        return None
-    more = change["difference"] > 0
-    return bool(more != (change["metric"] in _WORSE_WHEN_MORE))
 
 
 def real_changes(stops: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, Any]]]:

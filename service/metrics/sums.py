@@ -66,6 +66,11 @@ class Rules:
         )
 
 
+def is_better(metric: str, *, more: bool) -> bool | None:
+    """Whether more of a metric, or less, is good for customers; None for categories, which are neither."""
+    return None if metric == "categories" else more != (metric in ("effort", "issues"))
+
+
 def model_versions(sums: Sums) -> dict[str, int]:
     return {name.removeprefix(MODEL): count for name, count in sorted(sums.items()) if name.startswith(MODEL)}
 

@@ -8,8 +8,10 @@ from typing import Any
 from models import Taxonomy
 from models.taxonomy import Kind
 from service.charts import Ranged, Scale, places, trend
+from service.corrections.in_force import KINDS
 from service.highlight import evidence_of, excerpt, label_name, marked
 from service.metrics import Grain
+from service.metrics.sums import is_better
 from service.records import StoredComment
 from service.statistics.drivers import MIN_SUPPORT
 from service.views.showing import evidence_address, kinds_of, place_name, rate_shown
@@ -204,9 +206,7 @@ def alerts_view(alerts: Sequence[Mapping[str, Any]], taxonomy: Taxonomy, until: 
             **one,
             "name": label_name(one["label"], taxonomy),
             "place": place_name(one["touchpoint"], taxonomy),
-            "better": None
-            if one["polarity"] == "category"
-            else (one["direction"] == "down") == (one["polarity"] == "issue"),
+            "better": is_better(dict(KINDS)[one["polarity"]], more=one["direction"] == "up"),
             "link": evidence_address(
                 one["touchpoint"],
                 **{one["polarity"]: one["label"]},

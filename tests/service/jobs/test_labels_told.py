@@ -39,12 +39,14 @@ FOUND = {
     "sentiment": "negative",
     "issues": ["poor_communication", "unmet_expectations"],
     "strengths": [],
+    "categories": [],
 }
 IN_FORCE = {
     "status": "analyzed",
     "sentiment": "positive",
     "issues": ["unmet_expectations"],
     "strengths": ["easy_to_use"],
+    "categories": [],
 }
 
 
@@ -90,6 +92,7 @@ def shown(engine: Engine, id: str) -> dict[str, Any]:
         "sentiment": labels["sentiment"] and labels["sentiment"]["label"],
         "issues": [one["id"] for one in labels["issues"]],
         "strengths": [one["id"] for one in labels["strengths"]],
+        "categories": [one["id"] for one in labels["categories"]],
     }
 
 
