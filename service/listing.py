@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from models.errors import InputError
 from models.taxonomy import Kind
+from service.corrections.in_force import KINDS
 from service.records import StoredComment
 
 Empathy = Literal["expressed", "caring", "uncaring", "none"]
@@ -68,12 +69,7 @@ class Filters:
     @property
     def labels(self) -> list[tuple[Kind, str]]:
         """The labels that are asked for, with what each is."""
-        asked: tuple[tuple[Kind, str | None], ...] = (
-            ("issue", self.issue),
-            ("strength", self.strength),
-            ("category", self.category),
-        )
-        return [(kind, label) for kind, label in asked if label is not None]
+        return [(kind, label) for kind, _ in KINDS if (label := getattr(self, kind)) is not None]
 
     def labelled(self, kind: Kind, label: str) -> "Filters":
         """The same, with a label beside."""

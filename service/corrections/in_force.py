@@ -17,7 +17,8 @@ KINDS: tuple[tuple[Kind, str], ...] = (
     ("category", "categories"),
 )
 """What a label can be, and under which key an analysis has those."""
-GROUPS = tuple(group for _, group in KINDS)
+GROUP_OF = dict(KINDS)
+GROUPS = tuple(GROUP_OF.values())
 SIDES = {"negative": -1, "neutral": 0, "positive": 1}
 # Of an analysis, what counting needs beside labels and scores.
 _KEPT = ("status", "no_content", "model_version", "taxonomy_version")

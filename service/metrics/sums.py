@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from models.taxonomy import Kind, Taxonomy
+from service.corrections.in_force import KINDS
 from service.rollups import CORRECTED, LABEL, MODEL
 from service.settings import Settings
 from service.statistics import Audit
@@ -38,12 +39,7 @@ class Rules:
     @property
     def labels(self) -> tuple[tuple[Kind, str], ...]:
         """Each with what it is: issues, strengths, then categories."""
-        groups: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-            ("issue", self.issues),
-            ("strength", self.strengths),
-            ("category", self.categories),
-        )
-        return tuple((kind, label) for kind, labels in groups for label in labels)
+        return tuple((kind, label) for kind, group in KINDS for label in getattr(self, group))
 
     @classmethod
     def of(

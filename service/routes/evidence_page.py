@@ -12,7 +12,7 @@ from service import repository
 from service.body import Body
 from service.corrections.correcting import correct
 from service.corrections.correction import read_correction
-from service.corrections.in_force import KINDS
+from service.corrections.in_force import GROUP_OF
 from service.database import read, write
 from service.highlight import label_name
 from service.keys.access import Caller
@@ -100,19 +100,7 @@ def keep_verdict(parts: Given, who: Who, body: Body) -> Response:
     return RedirectResponse(f"/comments?{query}{anchor}", status_code=303)
 
 
-_KEPT = (
-    "touchpoint",
-    "issue",
-    "strength",
-    "category",
-    "sentiment",
-    "empathy",
-    "from",
-    "to",
-    "q",
-    "where",
-    "cursor",
-)
+_KEPT = {field.alias or name for name, field in Wanted.model_fields.items()} | {"cursor"}
 
 
 @router.get("/static/evidence.js")
@@ -130,7 +118,7 @@ def _rates(conn: Connection, parts: Parts, who: Caller, asked: Filters) -> list[
     return [
         rate_shown(one, metrics) | {"name": label_name(one["id"], parts.model.taxonomy)}
         for kind, wanted in asked.labels
-        for one in metrics[dict(KINDS)[kind]]
+        for one in metrics[GROUP_OF[kind]]
         if one["id"] == wanted
     ]
 

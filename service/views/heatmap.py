@@ -6,7 +6,7 @@ from typing import Any
 from models import Taxonomy
 from models.taxonomy import Kind
 from service.charts import shade
-from service.corrections.in_force import KINDS
+from service.corrections.in_force import GROUP_OF
 from service.highlight import label_name
 from service.metrics.sums import Rules
 from service.views.showing import METHODS, alarms, evidence_address, place_name, rate_shown, story_address
@@ -24,7 +24,7 @@ def heatmap_view(
     kept: Mapping[str, str],
 ) -> dict[str, Any]:
     """Rows in the order given, columns from the most to the least frequent over all comments."""
-    key = dict(KINDS)[kind]
+    key = GROUP_OF[kind]
     order = [one["id"] for one in sorted(total[key], key=lambda one: -one["observed"]["count"])]
     rates = {m["touchpoint"]: _in_order(m, key, order) for m in (total, *places)}
     shown = [one["rate"] for of in rates.values() for one in of if one["rate"] is not None and not one["low"]]

@@ -8,7 +8,7 @@ from typing import Any
 from models import Taxonomy
 from models.taxonomy import Kind
 from service.charts import Ranged, Scale, places, trend
-from service.corrections.in_force import KINDS
+from service.corrections.in_force import GROUP_OF
 from service.highlight import evidence_of, excerpt, label_name, marked
 from service.metrics import Grain
 from service.metrics.sums import is_better
@@ -206,7 +206,7 @@ def alerts_view(alerts: Sequence[Mapping[str, Any]], taxonomy: Taxonomy, until: 
             **one,
             "name": label_name(one["label"], taxonomy),
             "place": place_name(one["touchpoint"], taxonomy),
-            "better": is_better(dict(KINDS)[one["polarity"]], more=one["direction"] == "up"),
+            "better": is_better(GROUP_OF[one["polarity"]], more=one["direction"] == "up"),
             "link": evidence_address(
                 one["touchpoint"],
                 **{one["polarity"]: one["label"]},
