@@ -7,7 +7,6 @@ TweetEval sentiment (tweets of three classes; Rosenthal et al. 2017, Barbieri et
 classes.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.gold import lines_of
+from evaluation.gold import json_lines
 from evaluation.intervals import Estimate, draw, estimate
 from evaluation.predictions import SENTIMENTS
 from evaluation.scores import Flags, Floats, ratio
@@ -107,12 +106,11 @@ def _read(file: Path, benchmark: Benchmark) -> tuple[list[str], np.ndarray[Any, 
 
 
 def _pairs(file: Path, key: str) -> Iterator[tuple[int, str, str]]:
-    for number, line in lines_of(file):
+    for number, entry in json_lines(file):
         try:
-            entry = json.loads(line)
             label = entry["labels"][key]
             text = str(entry["text"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError) as error:
             raise InputError(
                 f"{file.name}, line {number}: not a labelled text", code="invalid_labels"
             ) from error

@@ -5,7 +5,6 @@
 comments = read_categorized(Path("few.jsonl"), taxonomy)
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.gold import lines_of
+from evaluation.gold import json_lines
 from models.errors import InputError
 from models.schema import Comment
 from models.taxonomy import Taxonomy
@@ -42,14 +41,13 @@ def read_categorized(path: Path, taxonomy: Taxonomy, *, learnt: bool = False) ->
     """
     found: dict[str, Categorized] = {}
     known = {category.id for category in taxonomy.categories}
-    for number, line in lines_of(path):
+    for number, value in json_lines(path):
         try:
-            comment = _comment(json.loads(line), known, taxonomy.exclusive, learnt=learnt)
+            comment = _comment(value, known, taxonomy.exclusive, learnt=learnt)
             if comment.id in found:
                 raise _Unfit("id: used before")
-        except (ValueError, RecursionError) as error:
-            problem = str(error) if isinstance(error, _Unfit) else "not JSON, or too deep"
-            raise InputError(f"{path.name}, line {number}: {problem}", code="invalid_labels") from error
+        except _Unfit as error:
+            raise InputError(f"{path.name}, line {number}: {error}", code="invalid_labels") from error
         found[comment.id] = comment
     if not found:
         raise InputError(f"{path.name}: no labelled comment in it", code="invalid_labels")

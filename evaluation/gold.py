@@ -110,14 +110,12 @@ def read_texts(paths: Iterable[Path]) -> dict[str, Asked]:
     """Texts with their questions from JSONL files (.gz or not), by id, for labels that stand off from them."""
     texts: dict[str, Asked] = {}
     for path in paths:
-        for number, line in lines_of(path):
+        for number, value in json_lines(path):
             try:
-                entry = _Field("line", json.loads(line))
+                entry = _Field("line", value)
                 texts[entry.get("id").string()] = (entry.get("text").string(), _question(entry))
             except _Unfit as error:
                 raise _refused(path, number, str(error)) from error
-            except (ValueError, RecursionError) as error:
-                raise _refused(path, number, "not JSON, or too deep") from error
     return texts
 
 
@@ -130,15 +128,13 @@ def read_labelled(
     """
     comments: list[LabelledComment] = []
     first_line: dict[str, int] = {}
-    for number, line in lines_of(path):
+    for number, value in json_lines(path):
         try:
-            comment = _comment(_Field("line", json.loads(line)), taxonomy, texts or {})
+            comment = _comment(_Field("line", value), taxonomy, texts or {})
             if comment.id in first_line:
                 raise _Unfit("id", f"used before, in line {first_line[comment.id]}")
         except _Unfit as error:
             raise _refused(path, number, str(error)) from error
-        except (ValueError, RecursionError) as error:
-            raise _refused(path, number, "not JSON, or too deep") from error
         first_line[comment.id] = number
         comments.append(comment)
     if not comments:
@@ -240,7 +236,7 @@ class _Field:
         return self.value
 
 
-def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+def _lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a text file (.gz or not) that are not blank, with their numbers. Raises `InputError`."""
     try:
         with _open(path) as stream:
@@ -249,6 +245,16 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
                     yield number, line
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError(f"{path.name}: cannot be read: {error}", code="invalid_labels") from error
+
+
+def json_lines(path: Path, *, code: str = "invalid_labels") -> Iterator[tuple[int, Any]]:
+    """The values of a file of JSON lines with their numbers. Raises `InputError` with `code`, naming file and line."""
+    for number, line in _lines_of(path):
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path.name}, line {number}: not JSON, or too deep", code=code) from error
+        yield number, value
 
 
 def _open(path: Path) -> TextIO:

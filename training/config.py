@@ -14,6 +14,8 @@ from models.artifact import SPECIAL_TOKENS
 from models.errors import InputError
 
 DEFAULT = Path(__file__).parent / "runs" / "default.toml"
+AUTO = "auto"
+"""Of `network.base`: the encoder of the model that a run goes on from, or that of the shipped one."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Loss:
     rarity: float
     polarity: float
     soft: float
+    hint: float
 
 
 @dataclass(frozen=True)

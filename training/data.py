@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from evaluation.categorized import Categorized
 from evaluation.frozen import hashes_of, learnt_by
-from evaluation.gold import CORRECTION, Asked, LabelledComment, lines_of, read_for_training
+from evaluation.gold import CORRECTION, Asked, LabelledComment, json_lines, read_for_training
 from models.errors import InputError
 from models.schema import Comment
 from models.taxonomy import Taxonomy
@@ -110,7 +110,7 @@ def _without_erased(parts: list[list[LabelledComment]]) -> list[list[LabelledCom
 
 def _without_audited(parts: list[list[LabelledComment]], audited: Path) -> list[list[LabelledComment]]:
     """Without the comments of the audit, by id and text, or by words where they came under another id."""
-    drawn = [json.loads(line) for _, line in lines_of(audited)]
+    drawn = [one for _, one in json_lines(audited)]
     named, worded = {(one["id"], one["text"]) for one in drawn}, hashes_of(one["text"] for one in drawn)
     return [
         [one for one in part if (one.id, one.text) not in named and not hashes_of([one.text]) & worded]

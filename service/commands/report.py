@@ -16,7 +16,7 @@ from service.remote import file_name
 from service.reports.document import document
 from service.reports.gathering import Asked, gathered
 from service.reports.pdf import as_pdf
-from service.routes.given import day
+from service.routes.given import days
 
 
 @click.command()
@@ -35,12 +35,8 @@ def report(
 ) -> None:
     """Write the customer journey report."""
     ending = _ending(output)
-    asked = Asked(
-        from_day=day("--from", from_),
-        to_day=day("--to", to),
-        touchpoint=touchpoint,
-        where=Where.of("--where", where),
-    )
+    first, end = days(from_, to, dashes="--")
+    asked = Asked(from_day=first, to_day=end, touchpoint=touchpoint, where=Where.of("--where", where))
     settings = read_settings()
     with store(settings) as engine:
         model = choice(engine, settings).about()

@@ -9,7 +9,7 @@ from service.commands.table import output, print_touchpoints
 from service.database import read
 from service.metrics import Rules, overview
 from service.promotion.choice import choice
-from service.routes.given import day
+from service.routes.given import days
 
 
 @click.command()
@@ -20,7 +20,7 @@ from service.routes.given import day
 def touchpoints(from_: str | None, to: str | None, as_json: bool, tenant: str) -> None:
     """Print the metrics of every touchpoint."""
     settings = read_settings()
-    from_day, to_day = day("from", from_), day("to", to)
+    from_day, to_day = days(from_, to, dashes="--")
     with store(settings) as engine:
         model = choice(engine, settings).about()
         rules = Rules.of(settings, model.taxonomy, model.version, model.calibration.errors)

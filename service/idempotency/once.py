@@ -22,13 +22,15 @@ from service.database import write
 from service.idempotency import repository as answers
 
 KEPT = timedelta(hours=24)
+KEY_PATTERN = r"^[\x21-\x7e]+$"
+"""Of a key: ASCII without blanks."""
 IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
+        pattern=KEY_PATTERN,
         description="Any text of the client's choice, one for each request: sent again within 24 hours with the "
         "same body, the request gets its first answer again; with another body it is refused.",
     ),

@@ -109,8 +109,8 @@ class Range(Query):
     to: str | None = Field(None, description="The day after the last one.")
 
     def days(self) -> tuple[date | None, date | None]:
-        """The range. Raises `InputError` "invalid_value" naming the parameter."""
-        return day("from", self.from_), day("to", self.to)
+        """The range. Raises as `days` does."""
+        return days(self.from_, self.to)
 
 
 async def caller_of(request: Request) -> Caller:
@@ -133,6 +133,17 @@ def day(name: str, value: str | None) -> date | None:
     except ValueError:
         pass
     raise models.InputError(f"{name}: must be a date like 2026-11-20", code="invalid_value")
+
+
+def days(from_: str | None, to: str | None, *, dashes: str = "") -> tuple[date | None, date | None]:
+    """From which day to before which; commands write dashes before the names.
+
+    Raises `InputError` "invalid_value" for what is no day, and for an end that lies before its start.
+    """
+    start, end = day(f"{dashes}from", from_), day(f"{dashes}to", to)
+    if start and end and end < start:
+        raise models.InputError(f"{dashes}to: {end} is before {dashes}from, {start}", code="invalid_value")
+    return start, end
 
 
 def label(name: str, value: str | None, taxonomy: models.Taxonomy) -> str | None:

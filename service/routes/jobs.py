@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 import models
 from service.database import read, write
+from service.idempotency.once import KEY_PATTERN
 from service.jobs import leases, rejects, repository, storage, upload, worker
 from service.jobs.answers import JobErrors, JobOut, JobPage, job_json
 from service.jobs.asked import NAMES, ending_of, options_of
@@ -28,7 +29,17 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 MAX_LIMIT = 200
 _CHUNK = 500
 _JSONL = "application/x-ndjson"
-_KEY = r"^[\x21-\x7e]{1,255}$"
+_Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=KEY_PATTERN,
+        description="Any text of the client's choice, one for each file: sent again with the same file and options, "
+        "for as long as the job is kept, the request gets that job; with others it is refused.",
+    ),
+]
 
 
 def _option(name: str) -> Any:
@@ -67,7 +78,7 @@ async def create_job(
     parts: given.Given,
     who: given.Who,
     asked: Annotated[Asked, Query()],
-    idempotency_key: Annotated[str | None, Header(pattern=_KEY)] = None,
+    idempotency_key: _Key = None,
 ) -> JSONResponse:
     """The file is the body, or the part `file` of a form. It is on the disk when this answers; `Location` says
     where to look how far it is. The same `Idempotency-Key` with the same file is the same job."""

@@ -5,7 +5,6 @@ Taken are comments of one to 200 words that are to be read (English, not "n/a"),
 cuts one off. None comes twice, in this round or a later one: who remembers texts has no use of it.
 """
 
-import json
 import random
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import models
-from evaluation.gold import labelled_files, lines_of
+from evaluation.gold import json_lines, labelled_files
 from tests.bench.figures import percentile
 
 ROOT = Path(__file__).parents[2]
@@ -77,8 +76,7 @@ def gather(even: int, plain: int, *, file: Path | None = None, seed: int = 0) ->
 
 
 def _lines(file: Path) -> Iterator[Line]:
-    for _, line in lines_of(file):
-        fields = json.loads(line)
+    for _, fields in json_lines(file):
         if len(fields["text"].split()) <= MOST_WORDS:
             yield Line(fields["text"], fields.get("source", ""))
 

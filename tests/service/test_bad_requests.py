@@ -83,6 +83,8 @@ def test_an_empty_batch_is_a_batch(client: TestClient) -> None:
         ("/v1/comments?empathy=yes", "invalid_value"),
         ("/v1/comments?from=2026-13-01", "invalid_value"),
         ("/v1/comments?to=tomorrow", "invalid_value"),
+        ("/v1/comments?from=2026-10-02&to=2026-10-01", "invalid_value"),
+        ("/v1/touchpoints?from=2026-10-02&to=2026-10-01", "invalid_value"),
         ("/v1/comments?limit=0", "invalid_value"),
         ("/v1/comments?limit=201", "invalid_value"),
         ("/v1/comments?cursor=abc", "invalid_cursor"),

@@ -202,6 +202,7 @@ def test_touchpoints_of_some_days() -> None:
         (["backfill", "in.jsonl", "--engine", "cloud"], "cloud"),
         (["analyze", "in.jsonl", "--model", "no-such-folder", "--output", "kept.jsonl"], "invalid_artifact"),
         (["touchpoints", "--from", "monday"], "invalid_value"),
+        (["touchpoints", "--from", "2026-10-02", "--to", "2026-10-01"], "invalid_value"),
         (["serve", "--host", "example.org"], "invalid_setting"),
         (["serve", "--port", "0"], "0"),
     ],

@@ -1,6 +1,5 @@
 """The pretrained encoder as a network of categories, and the vectors of clauses that it gives."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import nn
 
-from evaluation.gold import labelled_files, lines_of
+from evaluation.gold import json_lines, labelled_files
 from models.artifact import EncoderConfig
 from models.category_network import Direction, category_network
 from models.encoder import Windows
@@ -74,8 +73,8 @@ class CategoryEncoder:
 
 def ordinary_feedback(count: int) -> list[Comment]:
     """About `count` comments of all sorts, written by us: the same ones each time."""
-    lines = [line for file in labelled_files([CORPUS]) for _, line in lines_of(file)]
-    return [Comment(json.loads(line)["text"]) for line in lines[:: max(1, len(lines) // count)]]
+    lines = [line for file in labelled_files([CORPUS]) for _, line in json_lines(file)]
+    return [Comment(line["text"]) for line in lines[:: max(1, len(lines) // count)]]
 
 
 @torch.inference_mode()
