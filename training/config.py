@@ -15,7 +15,7 @@ from models.errors import InputError
 
 DEFAULT = Path(__file__).parent / "runs" / "default.toml"
 AUTO = "auto"
-"""Of `network.base`: the encoder of the model that a run goes on from, or that of the shipped one."""
+"""Of `network.base`: the encoder of the model that a run goes on from, all-MiniLM-L6-v2 without one."""
 
 
 @dataclass(frozen=True)

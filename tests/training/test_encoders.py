@@ -22,22 +22,21 @@ from tests.tiny import CONFIG, write_tiny_artifact
 from training.config import read_config
 from training.encoders import LARGE, base_of, pretrained, shape_of
 from training.export import export_onnx
-from training.granite import GRANITE
 
 MPNET = dataclasses.replace(CONFIG, architecture="mpnet")
 
 
 def test_the_small_one_is_found_and_an_unknown_one_named(tmp_path: Path) -> None:
     assert pretrained("all-MiniLM-L6-v2", tmp_path) == (base_encoder_path(), "bert")
-    known = "auto, granite-embedding-30m-english, all-MiniLM-L6-v2, all-mpnet-base-v2"
+    known = "auto, all-MiniLM-L6-v2, granite-embedding-30m-english, all-mpnet-base-v2"
     with pytest.raises(InputError, match=f"'word2vec' is not one of {known}"):
         pretrained("word2vec", tmp_path)
 
 
 def test_a_run_keeps_the_encoder_of_the_model_it_goes_on_from(tmp_path: Path) -> None:
     model = write_tiny_artifact(tmp_path / "tiny")
-    assert base_of("auto", None) == GRANITE
-    assert base_of("all-mpnet-base-v2", None) == "all-mpnet-base-v2"
+    assert base_of("auto", None) == "all-MiniLM-L6-v2"
+    assert base_of("granite-embedding-30m-english", None) == "granite-embedding-30m-english"
     assert base_of("auto", model) == CONFIG.base
     assert base_of(CONFIG.base, model) == CONFIG.base
     with pytest.raises(

@@ -121,5 +121,5 @@ def test_an_altered_pack_is_refused_and_a_missing_one_named(
     with pytest.raises(ArtifactError, match="its sha256 differs"):
         published_pack()
     monkeypatch.setattr(granite, "_PACKAGE", "pretend_absent")
-    with pytest.raises(ArtifactError, match=r"pip install -e '\.\[train\]'"):
+    with pytest.raises(ArtifactError, match=r"pip install -e '\.\[granite\]'"):
         published_pack()
