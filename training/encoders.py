@@ -14,7 +14,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from evaluation.base_encoder import NAME, WEIGHTS, base_encoder_path
 from models.artifact import EncoderConfig
 from models.errors import ArtifactError, InputError
 from models.loading import facts_of
-from training.config import AUTO, NetworkShape
+from training.config import AUTO, NetworkShape, RunConfig
 from training.granite import GRANITE, write_granite
 
 LARGE = "all-mpnet-base-v2"
@@ -35,18 +35,19 @@ _FILES = ("config.json", "tokenizer.json", WEIGHTS)
 _POSITIONS = 512  # that either was pretrained on
 
 
-def base_of(name: str, start: Path | None) -> str:
-    """The encoder that a run takes up: by "auto" that of the model it goes on from, all-MiniLM-L6-v2 without one.
+def with_base(config: RunConfig, start: Path | None = None) -> RunConfig:
+    """A run file with the name of the encoder that the run takes up in place of "auto": that of the model it goes on
+    from, all-MiniLM-L6-v2 without one.
 
     Raises `InputError` (code "invalid_config") for another one than that model is made on.
     """
-    artifact = facts_of(start).artifact if start else None
+    name, artifact = config.network.base, facts_of(start).artifact if start else None
     made_on = artifact.config.base if artifact else NAME
     if start and name not in (AUTO, made_on):
         raise InputError(
             f"network.base: {name!r}, but model {start.name} is made on {made_on}", code="invalid_config"
         )
-    return made_on if name == AUTO else name
+    return replace(config, network=replace(config.network, base=made_on if name == AUTO else name))
 
 
 def pretrained(name: str, cache: Path) -> tuple[Path, str]:

@@ -32,7 +32,7 @@ from training.card import write_card
 from training.config import RunConfig
 from training.data import Corpus, learnt_from
 from training.emoji import add_emoji, with_emoji
-from training.encoders import base_of, encoder_weights, pretrained, shape_of
+from training.encoders import encoder_weights, pretrained, shape_of, with_base
 from training.examples import Example, make_examples, make_unlabelled
 from training.export import SAMPLES, agreement, export_onnx
 from training.hints import Hints
@@ -86,7 +86,7 @@ def train(
     `ArtifactError` if `start` is of another shape, `TaxonomyError` if it or a teacher tells other labels than `tax`.
     """
     _refuse(output, config, start)
-    config = replace(config, network=replace(config.network, base=base_of(config.network.base, start)))
+    config = with_base(config, start)
     tax = tax or taxonomy.load()
     refuse_strangers([*([start] if start else []), *teachers], tax)
     learnt, silent = learnt_from(corpus, [*([start] if start else []), *teachers])

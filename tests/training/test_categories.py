@@ -304,3 +304,13 @@ def test_interrupted_before_its_card_it_is_no_model_yet(
         models.load(tmp_path / "m")
     version = make()
     assert models.load(tmp_path / "m").version == version
+
+
+def test_an_unknown_encoder_is_named(tmp_path: Path) -> None:
+    file, run, output = own(tmp_path), tmp_path / "run.toml", tmp_path / "model"
+    run.write_text('[network]\nbase = "word2vec"\n', "utf-8")
+    done = CliRunner().invoke(
+        main, ["train", "--taxonomy", str(file), "--config", str(run), "--output", str(output)]
+    )
+    assert done.exit_code == 2
+    assert "network.base: 'word2vec' is not one of auto, all-MiniLM-L6-v2" in done.output

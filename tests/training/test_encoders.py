@@ -19,8 +19,8 @@ from models.runtime_onnx import OnnxRuntime
 from models.schema import Comment
 from models.weights import round_weights
 from tests.tiny import CONFIG, write_tiny_artifact
-from training.config import read_config
-from training.encoders import LARGE, base_of, pretrained, shape_of
+from training.config import RunConfig, read_config
+from training.encoders import LARGE, pretrained, shape_of, with_base
 from training.export import export_onnx
 
 MPNET = dataclasses.replace(CONFIG, architecture="mpnet")
@@ -34,15 +34,21 @@ def test_the_small_one_is_found_and_an_unknown_one_named(tmp_path: Path) -> None
 
 
 def test_a_run_keeps_the_encoder_of_the_model_it_goes_on_from(tmp_path: Path) -> None:
-    model = write_tiny_artifact(tmp_path / "tiny")
-    assert base_of("auto", None) == "all-MiniLM-L6-v2"
-    assert base_of("granite-embedding-30m-english", None) == "granite-embedding-30m-english"
-    assert base_of("auto", model) == CONFIG.base
-    assert base_of(CONFIG.base, model) == CONFIG.base
+    model, config = write_tiny_artifact(tmp_path / "tiny"), read_config()
+
+    def asked_for(name: str) -> RunConfig:
+        return dataclasses.replace(config, network=dataclasses.replace(config.network, base=name))
+
+    assert config.network.base == "auto"
+    assert with_base(config) == asked_for("all-MiniLM-L6-v2")
+    assert (
+        with_base(asked_for("granite-embedding-30m-english")).network.base == "granite-embedding-30m-english"
+    )
+    assert with_base(config, model) == with_base(asked_for(CONFIG.base), model) == asked_for(CONFIG.base)
     with pytest.raises(
         InputError, match=rf"network\.base: 'all-mpnet-base-v2', but model tiny is made on {CONFIG.base}"
     ):
-        base_of("all-mpnet-base-v2", model)
+        with_base(asked_for("all-mpnet-base-v2"), model)
 
 
 def test_the_large_one_is_checked_by_its_hash(tmp_path: Path) -> None:

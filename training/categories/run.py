@@ -25,6 +25,7 @@ from training.categories.lessons import Lessons, Stage, endless, unseen
 from training.categories.making import Made, Maker
 from training.categories.tuning import of_categories
 from training.config import RunConfig
+from training.encoders import with_base
 from training.export import SAMPLES, export_onnx
 from training.loop import Report
 from training.run import Say
@@ -46,10 +47,11 @@ def train_categories(
     """Make an artifact in `output` and return its version.
 
     `encoder` is the one that `config` names unless given. A run that was interrupted goes on where it was. Raises
-    `InputError` (code "output_exists") rather than overwrite a model.
+    `InputError` (code "output_exists") rather than overwrite a model, "invalid_config" for an unknown encoder.
     """
     if (output / MANIFEST).exists():
         raise InputError(f"{output}: there is a model already; choose another folder", code="output_exists")
+    config = with_base(config)
     output.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(config.loop.threads)
     say(f"stage {stage}: {why}")
@@ -60,7 +62,7 @@ def train_categories(
             f"every comment has {', '.join(one_sided)}: the description alone speaks for each; "
             "counter-examples or comments without it would show where it ends"
         )
-    encoder = encoder or open_encoder_for(tax, stage, config, output)
+    encoder = encoder or open_encoder_for(tax, stage, config, output / "making")
     maker = Maker(tax, encoder, config, output / "making", report)
     made = maker.make(stage, lessons)
     made.network.load_state_dict(round_weights(made.network.state_dict()))
