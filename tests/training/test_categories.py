@@ -13,11 +13,13 @@ import models
 from evaluation.categorized import read_categorized
 from models.categories import OwnCategories, read_categories
 from models.command import main
+from models.errors import InputError
+from models.schema import Comment
 from tests.tiny import CONFIG, write_tiny_base
 from training.categories.command import _read
 from training.categories.directions import Directions, described, fit, loss_of
 from training.categories.encoder import CategoryEncoder
-from training.categories.lessons import Lessons, choose_stage, folds, lessons_of
+from training.categories.lessons import Lessons, Stage, choose_stage, folds, lessons_of
 from training.categories.making import Maker
 from training.categories.run import train_categories
 from training.config import RunConfig, read_config
@@ -314,3 +316,23 @@ def test_an_unknown_encoder_is_named(tmp_path: Path) -> None:
     )
     assert done.exit_code == 2
     assert "network.base: 'word2vec' is not one of auto, all-MiniLM-L6-v2" in done.output
+
+
+@pytest.mark.parametrize("text", ["The car park was full again.", "!!!"])
+@pytest.mark.parametrize("stage", ["examples", "tuned"])
+def test_comments_that_all_say_the_same_are_refused(
+    tmp_path: Path, tiny: Callable[[], CategoryEncoder], stage: Stage, text: str
+) -> None:
+    found, taught = lessons(tmp_path, 48)
+    alike = Lessons([Comment(text)] * len(taught.comments), taught.targets)
+    with pytest.raises(InputError, match="too much alike") as refused:
+        train_categories(
+            found.taxonomy,
+            alike,
+            tmp_path / "model",
+            config(tmp_path),
+            stage=stage,
+            why="asked for",
+            encoder=tiny(),
+        )
+    assert refused.value.code == "too_few_comments"

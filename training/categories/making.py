@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from models.errors import InputError
 from models.heads import Layout, Scores
 from models.network import Network
 from models.taxonomy import Taxonomy
@@ -59,7 +60,10 @@ class Maker:
         self._report = report
 
     def make(self, stage: Stage, lessons: Lessons) -> Made:
-        """The network of a stage."""
+        """The network of a stage.
+
+        Raises `InputError` (code "too_few_comments") where none can be kept apart to measure on.
+        """
         torch.manual_seed(self._config.seed)
         if stage == "described":
             return Made(self._with(self.start))
@@ -92,8 +96,14 @@ class Maker:
             fingerprint=f"{training.fingerprint} {self._config.to_dict()} {self._tax.to_json()}",
             report=self._report,
         )
-        sides = [self._examples(side) if side else [] for side in (training, held)]
-        progress = trainer.fit(*sides)
+        sides = [self._examples(side) for side in (training, held) if side]
+        if not all(sides):
+            raise InputError(
+                "the comments are too much alike: once some are kept apart to measure on, with all that are nearly the "
+                "same, none with words is left to learn from or to measure on",
+                code="too_few_comments",
+            )
+        progress = trainer.fit(sides[0], sides[1] if held else [])
         # No comment moved these, but weight decay made them smaller.
         set_directions(network, self.start, self._layout, only=~taught_by(sides[0]))
         return network, progress

@@ -47,7 +47,8 @@ def train_categories(
     """Make an artifact in `output` and return its version.
 
     `encoder` is the one that `config` names unless given. A run that was interrupted goes on where it was. Raises
-    `InputError` (code "output_exists") rather than overwrite a model, "invalid_config" for an unknown encoder.
+    `InputError` (code "output_exists") rather than overwrite a model, "invalid_config" for an unknown encoder,
+    "too_few_comments" for comments that all say the same.
     """
     if (output / MANIFEST).exists():
         raise InputError(f"{output}: there is a model already; choose another folder", code="output_exists")
