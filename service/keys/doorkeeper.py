@@ -26,7 +26,7 @@ from service.keys.key import Scope as KeyScope
 from service.keys.sessions import COOKIE
 from service.waiting import run
 
-SIGN_IN = "/sign-in"
+SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 OPEN = frozenset({"/healthz", "/readyz", SIGN_IN, "/static/listenwell.css"})
 """Who asks for these is nobody's business; none of them tells anything of a comment."""
 _BY_METHOD: dict[str, KeyScope] = {"GET": "read", "OPTIONS": "read", "DELETE": "admin"}
@@ -35,7 +35,7 @@ _OTHERWISE: tuple[tuple[str, str, KeyScope], ...] = (
     ("GET", r"/metrics", "metrics"),
     # It changes nothing.
     ("POST", r"/v1/analyze", "read"),
-    ("POST", r"/sign-out", "read"),
+    ("POST", SIGN_OUT, "read"),
     # It erases no comment.
     ("DELETE", r"/v1/jobs/[^/]+", "write"),
 )
@@ -182,7 +182,11 @@ async def _admit(caller: Caller, method: str, path: str) -> None:
 def _to_sign_in(request: Request, error: Exception) -> Response | None:
     """A person with a browser is asked for a key, where a program is refused."""
     unknown = isinstance(error, InputError) and error.code == "unauthorized"
-    if not unknown or request.method not in ("GET", "HEAD") or not problems.for_people(request):
+    if not unknown or not problems.for_people(request):
+        return None
+    if (request.method, path_of(request.scope)) == ("POST", SIGN_OUT):
+        return RedirectResponse(SIGN_IN, status_code=303)  # their session ended before they did
+    if request.method not in ("GET", "HEAD"):
         return None
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='')}", status_code=303)

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 import models
 from service.body import Body
 from service.keys import access
-from service.keys.doorkeeper import SIGN_IN
+from service.keys.doorkeeper import SIGN_IN, SIGN_OUT
 from service.keys.sessions import COOKIE
 from service.render import render
 from service.routes.given import Given
@@ -49,7 +49,7 @@ def sign_in(parts: Given, request: Request, body: Body) -> Response:
     return answer
 
 
-@router.post("/sign-out")
+@router.post(SIGN_OUT)
 def sign_out() -> Response:
     """Forget the cookie."""
     answer = RedirectResponse(SIGN_IN, status_code=303)

@@ -84,6 +84,14 @@ def test_signing_out(client: TestClient, engine_of: sa.Engine) -> None:
     assert client.get("/v1/touchpoints").status_code == 401
 
 
+def test_signing_out_of_a_session_that_has_ended(client: TestClient, engine_of: sa.Engine) -> None:
+    make_key(engine_of, "read")
+    client.cookies.set("listenwell", "long.gone")
+    answer = client.post("/sign-out", headers={"accept": "text/html"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    assert client.post("/sign-out").status_code == 401  # a program is told
+
+
 def test_a_cookie_gives_no_more_than_its_key(client: TestClient, engine_of: sa.Engine) -> None:
     sign_in(client, make_key(engine_of, "read"))
     body = {"comments": [{"id": "a", "text": "Fine."}]}
