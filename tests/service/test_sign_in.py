@@ -86,7 +86,7 @@ def test_signing_out(client: TestClient, engine_of: sa.Engine) -> None:
 
 def test_signing_out_of_a_session_that_has_ended(client: TestClient, engine_of: sa.Engine) -> None:
     make_key(engine_of, "read")
-    client.cookies.set("listenwell", "long.gone")
+    client.cookies.set("listenwell_session", "long.gone")
     answer = client.post("/sign-out", headers={"accept": "text/html"}, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
     assert client.post("/sign-out").status_code == 401  # a program is told
