@@ -32,12 +32,6 @@ class Network(nn.Module):
         self, ids: Tensor, segments: Tensor, positions: Tensor, windows: Tensor, pooling: Tensor
     ) -> Tensor:
         """A `packing.Batch`, array by array: R rows of T tokens → (R, S, width) logits of S clauses."""
-        return self.heads(self.clauses(ids, segments, positions, windows, pooling))  # type: ignore[no-any-return]
-
-    def clauses(
-        self, ids: Tensor, segments: Tensor, positions: Tensor, windows: Tensor, pooling: Tensor
-    ) -> Tensor:
-        """What the heads judge by: (R, S, 2 hidden), each clause's mean state and, beside it, its window's."""
         together = windows.unsqueeze(2) == windows.unsqueeze(1)
         more = {"token_type_ids": segments, "position_ids": positions} if self._is_bert else {}
         found = self.encoder(input_ids=ids, attention_mask=together.unsqueeze(1), **more)
@@ -46,7 +40,7 @@ class Network(nn.Module):
         same = together.to(tokens.dtype)
         window = torch.matmul(pooling, same / same.sum(dim=2, keepdim=True))
         both = torch.matmul(torch.cat([pooling, window], dim=1), tokens)
-        return torch.cat(both.chunk(2, dim=1), dim=-1)
+        return self.heads(torch.cat(both.chunk(2, dim=1), dim=-1))  # type: ignore[no-any-return]
 
 
 def _encoder(config: EncoderConfig, dropout: float) -> nn.Module:

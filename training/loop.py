@@ -31,7 +31,6 @@ from models.heads import Layout, Scores
 from models.network import Network
 from training.config import RunConfig
 from training.examples import Example, TrainingBatch, by_length, make_batch
-from training.hints import Hints
 from training.loss import Objective, pool, rarity_weights
 
 Report = Callable[[int, int, float], None]
@@ -62,7 +61,6 @@ class Trainer:
         folder: Path,
         *,
         fingerprint: str,
-        hints: Hints | None = None,
         report: Report = lambda step, steps, loss: None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -72,17 +70,12 @@ class Trainer:
         self.progress = Progress()
         self._folder, self._fresh, self._old = (folder / name for name in CHECKPOINTS)
         self._fingerprint = fingerprint
-        self._hints = hints
         self._report = report
         self._say = say
         for parameter in _kept(network, config):
             parameter.requires_grad_(False)
         self._trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._optimizer = _optimizer(network, config)
-        if hints:
-            self._optimizer.add_param_group(
-                {"params": list(hints.parameters()), "peak": config.loop.heads_rate}
-            )
         self._twin = copy.deepcopy(network).to(torch.bfloat16) if config.loop.half_precision else network
 
     def fit(self, training: Sequence[Example], held_out: Sequence[Example]) -> Progress:
@@ -165,13 +158,8 @@ class Trainer:
         rate = _rate(self.progress.step / steps, loop.warmup)
         for group in self._optimizer.param_groups:
             group["lr"] = group["peak"] * rate
-        states = self._twin.clauses(*batch.inputs)
-        loss: Tensor = objective(self._twin.heads(states).float(), batch)
-        if self._hints:
-            own = states[..., : self._hints.map.in_features].float()
-            loss = loss + self.config.loss.hint * self._hints(own, batch)
+        loss: Tensor = objective(self._twin(*batch.inputs).float(), batch)
         self._twin.zero_grad(set_to_none=True)
-        self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._take_gradients()
         nn.utils.clip_grad_norm_(self._trained, loop.clip)
@@ -211,8 +199,6 @@ class Trainer:
             save_file(weights, fresh / "best.safetensors")
         else:
             shutil.copyfile(self._folder / "best.safetensors", fresh / "best.safetensors")
-        if self._hints:
-            save_file(self._hints.state_dict(), fresh / "hints.safetensors")
         save_file(self._moments(), fresh / "optimizer.safetensors")
         record = {"fingerprint": self._fingerprint, **asdict(self.progress)}
         (fresh / "progress.part").write_text(json.dumps(record), encoding="utf-8")
@@ -238,8 +224,6 @@ class Trainer:
             return  # of other data or settings: start anew
         self.progress = Progress(**record)
         self.network.load_state_dict(load_file(self._folder / "network.safetensors"))
-        if self._hints:
-            self._hints.load_state_dict(load_file(self._folder / "hints.safetensors"))
         stored = load_file(self._folder / "optimizer.safetensors")
         for name, parameter in self._named():
             self._optimizer.state[parameter] = {
@@ -256,12 +240,7 @@ class Trainer:
         }
 
     def _named(self) -> list[tuple[str, nn.Parameter]]:
-        own = [(name, each) for name, each in self.network.named_parameters() if each.requires_grad]
-        return (
-            [*own, *((f"hints.{name}", each) for name, each in self._hints.named_parameters())]
-            if self._hints
-            else own
-        )
+        return [(name, each) for name, each in self.network.named_parameters() if each.requires_grad]
 
 
 @torch.no_grad()

@@ -45,7 +45,7 @@ class Objective:
             sides = self._sides(pooled[known], batch.polarity[known])
             loss = loss + self._weights.polarity * sides * known.float().mean()
         if batch.soft is not None:
-            taught = self._taught(scores, pooled, batch, batch.soft[..., : self._layout.width])
+            taught = self._taught(scores, pooled, batch, batch.soft)
             loss = loss + self._weights.soft * taught * batch.taught.float().mean()
         return loss
 

@@ -35,7 +35,6 @@ from training.emoji import add_emoji, with_emoji
 from training.encoders import encoder_weights, pretrained, shape_of, with_base
 from training.examples import Example, make_examples, make_unlabelled
 from training.export import SAMPLES, agreement, export_onnx
-from training.hints import Hints
 from training.loop import CHECKPOINTS, Progress, Report, Trainer, predict
 from training.teaching import refuse_strangers, taught
 from training.variations import WORDS, near_words, vary
@@ -102,10 +101,7 @@ def train(
     say(f"{len(training)} comments to train on, {len(held)} held out")
 
     network = _network(base, Layout(tax), config, start)
-    hints = Hints(base.shape.hidden_size, training, Layout(tax)) if asked and config.loss.hint else None
-    trainer = Trainer(
-        network, Layout(tax), config, output, fingerprint=fingerprint, hints=hints, report=report, say=say
-    )
+    trainer = Trainer(network, Layout(tax), config, output, fingerprint=fingerprint, report=report, say=say)
     progress = trainer.fit(training, held)
     if progress.epoch:
         say(
@@ -188,10 +184,8 @@ def _examples(
         return examples
     worded = [comment for comment in comments if read(comment).spans]
     threads = config.loop.threads
-    hints = config.loss.hint > 0
-    file = output / _SOFT
     return taught(
-        examples, worded, teachers, file, threads=threads, fingerprint=fingerprint, hints=hints, say=say
+        examples, worded, teachers, output / _SOFT, threads=threads, fingerprint=fingerprint, say=say
     )
 
 

@@ -16,17 +16,14 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import models
-from models.artifact import open_artifact
-from models.encoder import Encoder
-from models.errors import InputError, TaxonomyError
+from models.errors import TaxonomyError
 from models.heads import Layout, Scores
 from models.loading import facts_of
-from models.pipeline import read
+from models.pipeline import Pipeline, read
 from models.schema import Comment
-from models.scorer import Reading, Scorer
+from models.scorer import Reading
 from models.taxonomy import Taxonomy
 from training.examples import Example, with_soft
-from training.hints import HintRuntime
 
 _CHUNK = 512
 
@@ -39,21 +36,17 @@ def taught(
     *,
     threads: int,
     fingerprint: str,
-    hints: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Example]:
     """The examples with what the teachers say of their clauses; `comments` are theirs, in order, all with words.
 
-    They must speak of what `examples` have room for, see `refuse_strangers`. With `hints` the states they say it from
-    stand after the logits. Raises `InputError` (code "invalid_config") for hints of several: states can't be averaged.
+    They must speak of what `examples` have room for, see `refuse_strangers`.
     """
-    if hints and len(teachers) != 1:
-        raise InputError(f"loss.hint: needs one teacher, there are {len(teachers)}", code="invalid_config")
     key = " ".join([fingerprint, *(facts_of(teacher).version for teacher in teachers)])
     scores = _kept(file, key)
     if not scores:
-        scorers = [_scorer(teacher, threads, hints=hints) for teacher in teachers]
-        scores = _ask(scorers, [read(comment) for comment in comments], say)
+        pipelines = [models.load(teacher, threads=threads) for teacher in teachers]
+        scores = _ask(pipelines, [read(comment) for comment in comments], say)
         _keep(file, key, scores)
     return [with_soft(example, soft) for example, soft in zip(examples, scores, strict=True)]
 
@@ -72,20 +65,15 @@ def _outputs(taxonomy: Taxonomy) -> tuple[tuple[str, ...], ...]:
     return layout.detected, taxonomy.intents, layout.categories
 
 
-def _scorer(teacher: Path, threads: int, *, hints: bool) -> Scorer:
-    if not hints:
-        return models.load(teacher, threads=threads).scorer
-    artifact = open_artifact(teacher)
-    return Encoder.open(artifact, HintRuntime(artifact, threads=threads))
-
-
-def _ask(scorers: Sequence[Scorer], readings: Sequence[Reading], say: Callable[[str], None]) -> list[Scores]:
+def _ask(
+    pipelines: Sequence[Pipeline], readings: Sequence[Reading], say: Callable[[str], None]
+) -> list[Scores]:
     found: list[Scores | None] = [None] * len(readings)
     order = sorted(range(len(readings)), key=lambda place: len(readings[place].text))
     for start in range(0, len(order), _CHUNK):
         places = order[start : start + _CHUNK]
         asked = [readings[place] for place in places]
-        answers = zip(*(scorer.score(asked) for scorer in scorers), strict=True)
+        answers = zip(*(pipeline.scorer.score(asked) for pipeline in pipelines), strict=True)
         for place, of_teachers in zip(places, answers, strict=True):
             # Teachers of different tokenizers may read a very long text to different clauses.
             rows = min(len(scores) for scores in of_teachers)

@@ -28,14 +28,13 @@ _WORDS_CUT = (2, 9)  # so many words stand alone: what a phrase says beside a wh
 _JOINED = 0.4
 _SENTENCES = 3  # of each comment that is joined
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_SPACE = "Ġ"
 
 
 def near_words(tokenizer: Tokenizer, vectors: Tensor) -> dict[str, list[str]]:
     """The eight nearest words by cosine of each plain word that is one token; `vectors` are (tokens, size)."""
-    tokens = _whole_words(tokenizer.get_vocab())
-    words = sorted(word for word in tokens if word.isascii() and _WORD.fullmatch(word))
-    directions = normalize(vectors[[tokens[word] for word in words]].float(), dim=1)
+    vocabulary = tokenizer.get_vocab()
+    words = sorted(word for word in vocabulary if word.isascii() and _WORD.fullmatch(word))
+    directions = normalize(vectors[[vocabulary[word] for word in words]].float(), dim=1)
     found: dict[str, list[str]] = {}
     for start in range(0, len(words), _ROWS):
         alike = directions[start : start + _ROWS] @ directions.T
@@ -43,12 +42,6 @@ def near_words(tokenizer: Tokenizer, vectors: Tensor) -> dict[str, list[str]]:
         for row, nearest in enumerate(alike.topk(min(_NEAR + 1, len(words))).indices[:, 1:].tolist()):
             found[words[start + row]] = [words[place] for place in nearest]
     return found
-
-
-def _whole_words(vocabulary: Mapping[str, int]) -> dict[str, int]:
-    """Tokens that may be words: of byte-level BPE those that begin with the sign of a space, else all."""
-    spaced = {token[1:]: place for token, place in vocabulary.items() if token.startswith(_SPACE)}
-    return spaced or dict(vocabulary)
 
 
 def vary(
