@@ -1,5 +1,6 @@
 """A real artifact of a toy size: random weights, the true tokenizer, both runtimes. It knows nothing."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -36,7 +37,12 @@ CONFIG = EncoderConfig(
 
 def write_tiny_base(folder: Path) -> Path:
     """Write an encoder for categories, with random weights and the true tokenizer, and return its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_bytes((base_encoder_path() / "tokenizer.json").read_bytes())
+    shape = {"num_hidden_layers": CONFIG.num_layers, "num_attention_heads": CONFIG.num_heads}
+    shape |= {"hidden_size": CONFIG.hidden_size, "intermediate_size": CONFIG.intermediate_size}
+    shape |= {"vocab_size": CONFIG.vocab_size, "max_position_embeddings": CONFIG.max_positions}
+    (folder / "config.json").write_text(json.dumps(shape), encoding="utf-8")
     torch.manual_seed(0)
     weights = category_network(CONFIG, 1, context=0.3).encoder.state_dict()
     save_file({name: value.contiguous() for name, value in weights.items()}, folder / WEIGHTS)

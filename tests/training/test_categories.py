@@ -336,3 +336,17 @@ def test_comments_that_all_say_the_same_are_refused(
             encoder=tiny(),
         )
     assert refused.value.code == "too_few_comments"
+
+
+def test_an_encoder_that_was_unpacked_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "training.categories.encoder.pretrained", lambda name, cache: (write_tiny_base(cache / name), "bert")
+    )
+    found, taught = lessons(tmp_path, 0)
+    run, output = tmp_path / "short.toml", tmp_path / "model"
+    run.write_text(f"[network]\nmax_tokens = {CONFIG.max_tokens}\nmax_question_tokens = 8\n", "utf-8")
+    train_categories(found.taxonomy, taught, output, read_config(run), stage="described", why="asked for")
+    assert models.load(output).version
+    assert [entry.name for entry in output.iterdir() if entry.is_dir()] == []

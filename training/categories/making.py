@@ -96,7 +96,7 @@ class Maker:
             fingerprint=f"{training.fingerprint} {self._config.to_dict()} {self._tax.to_json()}",
             report=self._report,
         )
-        sides = [self._examples(side) for side in (training, held) if side]
+        sides = [self._examples(side) for side in (training, held) if side is not None]
         if not all(sides):
             raise InputError(
                 "the comments are too much alike: once some are kept apart to measure on, with all that are nearly the "
