@@ -91,7 +91,7 @@ def train(
     learnt, silent = learnt_from(corpus, [*([start] if start else []), *teachers])
     refuse_seen(exam, learnt, "the exam", "this model")
     output.mkdir(parents=True, exist_ok=True)
-    base = _Base.of(output, config)
+    base, layout = _Base.of(output, config), Layout(tax)
     fingerprint = _fingerprint(corpus, config, tax, [start] if start else [], teachers)
     asked = teachers if config.loop.epochs else []  # without an epoch nobody hears what they would say
     varied = _variations(corpus, base, config) if asked else []
@@ -100,8 +100,8 @@ def train(
     held = make_examples(corpus.held_out, base.windows, tax)
     say(f"{len(training)} comments to train on, {len(held)} held out")
 
-    network = _network(base, Layout(tax), config, start)
-    trainer = Trainer(network, Layout(tax), config, output, fingerprint=fingerprint, report=report, say=say)
+    network = _network(base, layout, config, start)
+    trainer = Trainer(network, layout, config, output, fingerprint=fingerprint, report=report, say=say)
     progress = trainer.fit(training, held)
     if progress.epoch:
         say(
@@ -112,9 +112,7 @@ def train(
     network.load_state_dict(round_weights(network.state_dict()))
     _write_content(output, network, base, tax)
     difference = export_onnx(network, _samples(training, seed=config.seed), output / "model.onnx")
-    finished, same = _calibrated(
-        output, base.windows, corpus, tax, predict(network, held, Layout(tax)), config
-    )
+    finished, same = _calibrated(output, base.windows, corpus, tax, predict(network, held, layout), config)
     say(
         f"{finished.version}: ONNX against torch differs by {difference:.1e}, int8 agrees on {same:.2%} of decisions"
     )

@@ -22,17 +22,24 @@ from service.database import write
 from service.idempotency import repository as answers
 
 KEPT = timedelta(hours=24)
-KEY_PATTERN = r"^[\x21-\x7e]+$"
-"""Of a key: ASCII without blanks."""
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
+
+
+def key_header(description: str) -> Any:
+    """The header `Idempotency-Key` as a route takes it: 1 to 255 characters of ASCII without blanks."""
+    return Header(
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        pattern=KEY_PATTERN,
-        description="Any text of the client's choice, one for each request: sent again within 24 hours with the "
-        "same body, the request gets its first answer again; with another body it is refused.",
+        pattern=r"^[\x21-\x7e]+$",
+        description=description,
+    )
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    key_header(
+        "Any text of the client's choice, one for each request: sent again within 24 hours with the "
+        "same body, the request gets its first answer again; with another body it is refused."
     ),
 ]
 

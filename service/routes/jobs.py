@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 import models
 from service.database import read, write
-from service.idempotency.once import KEY_PATTERN
+from service.idempotency.once import key_header
 from service.jobs import leases, rejects, repository, storage, upload, worker
 from service.jobs.answers import JobErrors, JobOut, JobPage, job_json
 from service.jobs.asked import NAMES, ending_of, options_of
@@ -31,13 +31,9 @@ _CHUNK = 500
 _JSONL = "application/x-ndjson"
 _Key = Annotated[
     str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=KEY_PATTERN,
-        description="Any text of the client's choice, one for each file: sent again with the same file and options, "
-        "for as long as the job is kept, the request gets that job; with others it is refused.",
+    key_header(
+        "Any text of the client's choice, one for each file: sent again with the same file and options, "
+        "for as long as the job is kept, the request gets that job; with others it is refused."
     ),
 ]
 
